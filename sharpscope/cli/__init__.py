@@ -1,0 +1,7 @@
+"""The command line: parse, call one public function, print. One file per command."""
+
+from __future__ import annotations
+
+from sharpscope.cli.group import main
+
+__all__ = ["main"]
