@@ -1,0 +1,281 @@
+"""The results table: the one interface between measuring (torch) and analysing (no torch).
+
+One row is one checkpoint x set (x subset) x measure (x radius x m). Numbers are written with every digit
+they have; a row once written is never changed, averaged or lost: appending holds a file lock, writes a
+new file beside the old one and replaces it in one step.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from sharpscope.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_COLUMNS = (
+    "checkpoint",
+    "sha256",
+    "arch",
+    "recipe",
+    "set",
+    "subset",
+    "domain",
+    "measure",
+    "preset",
+    "loss_name",
+    "score_rule",
+    "polarity_source",
+    "spec_hash",
+    "trials_hash",
+    "dtype",
+    "device",
+    "version",
+    "created",
+    "note",
+)
+COLUMNS = (
+    "checkpoint",
+    "sha256",
+    "arch",
+    "recipe",
+    "seed",
+    "set",
+    "subset",
+    "domain",
+    "n_bonafide",
+    "n_spoof",
+    "eer",
+    "eer_low",
+    "eer_high",
+    "measure",
+    "rho",
+    "m",
+    "value",
+    "stderr",
+    "value_low",
+    "value_high",
+    "n_groups",
+    "preset",
+    "loss_name",
+    "score_rule",
+    "polarity_source",
+    "spec_hash",
+    "trials_hash",
+    "dtype",
+    "device",
+    "version",
+    "created",
+    "note",
+)
+NUMBER_COLUMNS = tuple(column for column in COLUMNS if column not in TEXT_COLUMNS)
+KEY = ("sha256", "set", "subset", "measure", "rho", "m", "preset", "spec_hash", "trials_hash")
+REQUIRED_TEXT = ("checkpoint", "sha256", "set", "measure")
+
+
+def key_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what makes a row the same measurement as another: the columns of ``KEY`` as they are written.
+
+    Args:
+        row: A mapping with at least the columns of ``KEY``.
+
+    Returns:
+        One string per column of ``KEY``.
+
+    Example:
+        >>> key_of({"sha256": "ab", "set": "itw", "subset": "", "measure": "sam", "rho": 0.05, "m": 32,
+        ...         "preset": "rigorous", "spec_hash": "s", "trials_hash": "t"})
+        ('ab', 'itw', '', 'sam', '0.05', '32', 'rigorous', 's', 't')
+    """
+    return tuple(_cell(row[column]) for column in KEY)
+
+
+def _cell(value: Any) -> str:
+    """Return the text of one cell: the shortest text that gives the same number back."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return str(value).replace("\r", " ").replace("\n", " ")
+    if isinstance(value, str):
+        return value
+    return "" if math.isnan(number) else repr(number)
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a results file as they stand, every cell a string."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise UsageError(
+            f"{path}: not a results table ({error}); expected a CSV written by measure"
+        ) from error
+    if "\0" in text:
+        raise UsageError(
+            f"{path}: not a results table (it holds zero bytes); expected a CSV written by measure"
+        )
+    try:
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        header = reader.fieldnames or []
+        missing = [column for column in COLUMNS if column not in header]
+        if missing:
+            raise UsageError(
+                f"{path}: not a results table, it lacks the columns {', '.join(missing[:6])}"
+                f"{' ...' if len(missing) > 6 else ''}; expected a CSV written by `sharpscope measure`"
+            )
+        rows = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise UsageError(
+                    f"{path}, line {reader.line_num}: {'too many' if None in row else 'too few'} cells; "
+                    f"a row has {len(header)}. Was the file edited with a decimal comma?"
+                )
+            rows.append({column: row[column] for column in COLUMNS})
+    except csv.Error as error:
+        raise UsageError(f"{path}: not a readable CSV ({error})") from error
+    return rows
+
+
+def read_results(path: str | Path) -> pd.DataFrame:
+    """Read and validate a results table.
+
+    Args:
+        path: A file written by `measure` (or several of them joined by hand).
+
+    Returns:
+        One row per measurement, the columns of ``COLUMNS`` in order; number columns are float (NaN for an
+        empty cell), text columns are str.
+
+    Raises:
+        UsageError: If the file does not exist, lacks a column, has a cell that is not a number where one
+            belongs, or holds the same measurement twice. The message names the line.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"{path}: no such results file; make one with `sharpscope measure`")
+    rows = _read_rows(path)
+    seen: dict[tuple[str, ...], int] = {}
+    for line, row in enumerate(rows, start=2):
+        for column in REQUIRED_TEXT:
+            if not row[column].strip():
+                raise UsageError(f"{path}, line {line}: column {column} is empty")
+        for column in NUMBER_COLUMNS:
+            _check_number(path, line, column, row[column])
+        key = key_of(row)
+        if key in seen:
+            raise UsageError(
+                f"{path}, lines {seen[key]} and {line}: the same measurement twice "
+                f"({row['checkpoint']}, {row['set']}, {row['measure']}, rho {row['rho'] or '-'}); remove one"
+            )
+        seen[key] = line
+    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
+    for column in NUMBER_COLUMNS:
+        table[column] = pd.to_numeric(table[column].replace("", "nan")).astype(float)
+    return table
+
+
+def _check_number(path: Path, line: int, column: str, cell: str) -> None:
+    if not cell:
+        return
+    try:
+        number = float(cell)
+    except ValueError:
+        hint = "; use a decimal point" if "," in cell else ""
+        raise UsageError(
+            f"{path}, line {line}: column {column} holds {cell[:40]!r}, not a number{hint}"
+        ) from None
+    if column in ("eer", "eer_low", "eer_high") and not (math.isnan(number) or 0 <= number <= 1):
+        raise UsageError(
+            f"{path}, line {line}: {column} is {cell}; an EER in a file is a fraction from 0 to 1"
+        )
+    if column in ("n_bonafide", "n_spoof", "n_groups", "m", "rho", "stderr") and number < 0:
+        raise UsageError(f"{path}, line {line}: {column} is {cell}; it cannot be negative")
+
+
+def measured_keys(path: str | Path) -> set[tuple[str, ...]]:
+    """Return the keys of the measurements that a results file holds; none when it does not exist.
+
+    Args:
+        path: The results file.
+
+    Returns:
+        One key (see `key_of`) per row.
+    """
+    path = Path(path)
+    return {key_of(row) for row in _read_rows(path)} if path.is_file() else set()
+
+
+def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force: bool = False) -> int:
+    """Add rows to a results file, safely under several writers and at any moment of interruption.
+
+    Args:
+        path: The results file; made when it does not exist.
+        rows: Mappings with exactly the columns of ``COLUMNS``.
+        force: Replace rows that measure the same thing; without it they are an error.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        UsageError: If a row's columns differ from ``COLUMNS``, or a measurement is already there and
+            ``force`` is not given. Nothing is written then.
+    """
+    path = Path(path)
+    new = []
+    for row in rows:
+        if set(row) != set(COLUMNS):
+            raise UsageError(f"a results row has other columns than the contract: {set(row) ^ set(COLUMNS)}")
+        new.append({column: _cell(row[column]) for column in COLUMNS})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        kept = _read_rows(path) if path.is_file() else []
+        keys = {key_of(row) for row in new}
+        clash = [row for row in kept if key_of(row) in keys]
+        if len(keys) < len(new) or (clash and not force):
+            which = (clash or new)[0]
+            raise UsageError(
+                f"{path} already holds {which['checkpoint']} on {which['set']}, {which['measure']}; "
+                "--force measures it again and replaces it"
+            )
+        kept = [row for row in kept if key_of(row) not in keys]
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept + new)
+        replace_file(path, buffer.getvalue())
+    return len(new)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a whole file in one step: whoever reads sees the old one or the new one, never a part.
+
+    Args:
+        path: The file to make or replace.
+        text: What it shall hold.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
