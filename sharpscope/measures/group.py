@@ -1,0 +1,260 @@
+r"""The loss surface over one group: one forward and backward that every measure shares.
+
+A group's loss is :math:`L_G(w) = \sum_{i \in G} a_i\, l_i(w)` with fixed weights a that sum to one. Forward
+and backward run over physical batches and accumulate, so m is bound by patience and not by memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from sharpscope.errors import SharpscopeError
+from sharpscope.measures.objectives import get_objective
+from sharpscope.parameters import Direction, LiveParameters, dot
+
+Forward = Callable[[Tensor], Tensor]
+
+
+class Group:
+    """The m trials that share a perturbation, with everything that is computed once for them.
+
+    Args:
+        forward: Network in eval mode: waves (B, T) to logits (B, 2), columns spoof and bona fide.
+        live: The parameters that may move.
+        waves: Shape (m, T), on the network's device.
+        labels: Shape (m,), 1 = bona fide, 0 = spoof.
+        weights: Shape (m,), float64, sum 1: the share of each trial in the group's loss.
+        batch_size: Trials that go through the network at once.
+        objectives: Losses whose gradients are taken from the one shared forward.
+        shared_baseline: Take L(w) from the forward that carries the graph; right only where forwards with
+            and without a graph give equal bits (see `baseline_is_exact`).
+        seed: Seeds the directions of `noise`, which depend on nothing else.
+
+    Attributes:
+        logits: Shape (m, 2), float64, at the trained weights.
+        forwards: Passes of the whole group through the network so far, a backward counted as two.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        live: LiveParameters,
+        waves: Tensor,
+        labels: Tensor,
+        weights: Tensor,
+        *,
+        batch_size: int,
+        objectives: Sequence[str] = ("label",),
+        shared_baseline: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.forward = forward
+        self.live = live
+        self.waves = waves
+        self.labels = labels
+        self.weights = weights
+        self.batch_size = batch_size
+        self.seed = seed
+        self.forwards = 0
+        self.gradients: dict[str, list[Tensor]] = {}
+        self._temperature = 1.0
+        if any(get_objective(name).matched for name in objectives):
+            self._match_temperature()
+        self.logits = self._forward_backward(objectives) if objectives else self.evaluate()
+        if objectives and not shared_baseline:
+            self.logits = self.evaluate()
+        if not bool(torch.isfinite(self.logits).all()):
+            bad = int((~torch.isfinite(self.logits).all(dim=1)).sum())
+            raise SharpscopeError(f"{bad} of {len(labels)} trials of a group have a logit that is not finite")
+
+    def batches(self) -> Iterator[slice]:
+        """Yield the slices of the group that go through the network at once."""
+        for start in range(0, len(self.labels), self.batch_size):
+            yield slice(start, start + self.batch_size)
+
+    def _match_temperature(self) -> None:
+        margins = self.evaluate().diff(dim=1)[:, 0]
+        self._temperature = max(float(margins.square().mean().sqrt()), torch.finfo(torch.float32).tiny)
+
+    def _targets(self, name: str, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and labels as the objective sees them."""
+        objective = get_objective(name)
+        scaled = logits / self._temperature if objective.matched else logits
+        if objective.labels == "predicted":
+            labels = (logits.detach()[:, 1] > logits.detach()[:, 0]).to(labels.dtype)
+        return scaled, labels
+
+    def _forward_backward(self, objectives: Sequence[str]) -> Tensor:
+        logits = []
+        sums: dict[str, list[Tensor]] = {}
+        for part in self.batches():
+            with torch.enable_grad():
+                out = self.forward(self.waves[part])  # (B, 2)
+                for index, name in enumerate(objectives):
+                    scaled, labels = self._targets(name, out, self.labels[part])
+                    loss = (get_objective(name).loss(scaled, labels) * self.weights[part]).sum()
+                    gradient = torch.autograd.grad(
+                        loss,
+                        self.live.parameters,
+                        retain_graph=index + 1 < len(objectives),
+                        allow_unused=True,
+                        materialize_grads=True,
+                    )
+                    if name in sums:
+                        torch._foreach_add_(sums[name], gradient)
+                    else:
+                        sums[name] = list(gradient)
+            logits.append(out.detach())
+        self.forwards += 1 + 2 * len(objectives)
+        self.gradients = sums
+        return torch.cat(logits).double()  # (m, 2)
+
+    def gradient(self, objective: str = "label") -> list[Tensor]:
+        """Return the gradient of the group's loss at the trained weights.
+
+        Args:
+            objective: One of the objectives that the group was made with.
+
+        Returns:
+            One tensor per live parameter.
+
+        Raises:
+            SharpscopeError: If a component is not finite.
+        """
+        gradient = self.gradients[objective]
+        if not all(bool(torch.isfinite(g).all()) for g in gradient):
+            raise SharpscopeError(
+                "the gradient of a group is not finite: the detector overflows on these trials"
+            )
+        return gradient
+
+    def evaluate(self, direction: Direction | None = None, scale: float = 0.0) -> Tensor:
+        """Run the group at ``trained + scale * direction`` and put the weights back.
+
+        Args:
+            direction: One tensor per live parameter; None evaluates where the weights are trained.
+            scale: Factor of the direction.
+
+        Returns:
+            Logits of shape (m, 2), float64.
+        """
+        try:
+            if direction is not None:
+                self.live.move(direction, scale)
+            with torch.no_grad():
+                logits = [self.forward(self.waves[part]) for part in self.batches()]
+        finally:
+            if direction is not None:
+                self.live.restore()
+        self.forwards += 1
+        return torch.cat(logits).double()  # (m, 2)
+
+    def losses(self, objective: str = "label", logits: Tensor | None = None) -> Tensor:
+        """Return the per-trial losses, labels and temperature fixed at the trained weights.
+
+        Args:
+            objective: Which loss.
+            logits: Shape (m, 2); None takes those of the trained weights.
+
+        Returns:
+            Shape (m,), float64.
+        """
+        _, labels = self._targets(objective, self.logits, self.labels)
+        scaled, _ = self._targets(objective, self.logits if logits is None else logits, labels)
+        return get_objective(objective).loss(scaled, labels)
+
+    def loss(self, objective: str = "label") -> float:
+        """Return the group's loss at the trained weights, in nats."""
+        return float((self.losses(objective) * self.weights).sum())
+
+    def rise(self, direction: Direction, scale: float, *, objective: str = "label") -> float:
+        r"""Return how much the loss rises along a direction, subtracted trial by trial.
+
+        :math:`\sum_i a_i\,[\,l_i(w + s\,v) - l_i(w)\,]`; the difference is taken before the sum because
+        the losses are much larger than it.
+
+        Args:
+            direction: v, one tensor per live parameter.
+            scale: s.
+            objective: Which loss.
+
+        Returns:
+            The rise in nats; 0 without a forward when ``scale`` is 0.
+
+        Raises:
+            SharpscopeError: If the loss is not finite there.
+        """
+        if scale == 0.0:
+            return 0.0
+        moved = self.losses(objective, self.evaluate(direction, scale))
+        rise = float(((moved - self.losses(objective)) * self.weights).sum())
+        if not math.isfinite(rise):
+            raise SharpscopeError(f"the loss is not finite at a step of {scale:.3g} along the perturbation")
+        return rise
+
+    def gradient_at(self, direction: Direction, scale: float, *, objective: str = "label") -> list[Tensor]:
+        """Return the gradient at ``trained + scale * direction`` and put the weights back.
+
+        Args:
+            direction: One tensor per live parameter.
+            scale: Factor of the direction.
+            objective: Which loss.
+
+        Returns:
+            One tensor per live parameter.
+        """
+        _, labels = self._targets(objective, self.logits, self.labels)
+        total = [torch.zeros_like(p) for p in self.live.tensors]
+        try:
+            self.live.move(direction, scale)
+            for part in self.batches():
+                with torch.enable_grad():
+                    scaled, _ = self._targets(objective, self.forward(self.waves[part]), labels[part])
+                    loss = (get_objective(objective).loss(scaled, labels[part]) * self.weights[part]).sum()
+                    gradient = torch.autograd.grad(
+                        loss, self.live.parameters, allow_unused=True, materialize_grads=True
+                    )
+                torch._foreach_add_(total, gradient)
+        finally:
+            self.live.restore()
+        self.forwards += 3
+        return total
+
+    def noise(self, index: int, kind: str = "gaussian") -> list[Tensor]:
+        """Return the index-th random direction: the same for every group, set and checkpoint of a shape.
+
+        Args:
+            index: Number of the draw.
+            kind: "gaussian" (standard normal) or "rademacher" (plus or minus one).
+
+        Returns:
+            One tensor per live parameter.
+        """
+        generator = torch.Generator(device=self.live.tensors[0].device)
+        generator.manual_seed((self.seed * 1_000_003 + index) & 0x7FFF_FFFF_FFFF_FFFF)
+        draws = []
+        for tensor in self.live.tensors:
+            draw = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype, device=tensor.device)
+            draws.append(draw if kind == "gaussian" else torch.where(draw < 0, -1.0, 1.0).to(draw.dtype))
+        return draws
+
+    def gradient_norm(self, objective: str = "label") -> float:
+        """Return the Euclidean norm of the group's gradient."""
+        gradient = self.gradient(objective)
+        return math.sqrt(dot(gradient, gradient))
+
+
+def baseline_is_exact(group: Group) -> bool:
+    """Tell whether a forward without a graph repeats, bit for bit, the one that carried the graph.
+
+    Args:
+        group: Made with ``shared_baseline=True``.
+
+    Returns:
+        True when L(w) may be shared between scoring, gradient and differences.
+    """
+    return bool(torch.equal(group.evaluate(), group.logits))

@@ -1,0 +1,141 @@
+"""The live parameters of a network: found by a backward pass, moved in place, restored by copy."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from sharpscope.errors import SharpscopeError
+
+Direction = Sequence[Tensor]
+
+
+class LiveParameters:
+    """The parameters that a loss really depends on, with the trained values kept beside them.
+
+    A parameter is live when it requires a gradient and one backward pass of the loss reaches it. Published
+    detectors carry dead ones (AASIST: the first batch norm of five blocks), which must neither be
+    perturbed nor counted in a norm. Tied parameters count once.
+
+    Args:
+        module: The network, in eval mode.
+        loss: Returns a scalar that depends on the network's output; called once.
+
+    Attributes:
+        names: Names of the live parameters, in the module's order.
+        tensors: The parameters themselves, each of its own shape.
+        trained: Copies of the values that they are restored to.
+        dead: Names that require a gradient but never receive one.
+        frozen: Names that do not require a gradient.
+
+    Raises:
+        SharpscopeError: If no parameter is live.
+
+    Example:
+        >>> network = nn.Linear(2, 1, bias=False)
+        >>> live = LiveParameters(network, lambda: network(torch.ones(1, 2)).sum())
+        >>> live.names, live.count
+        (['weight'], 2)
+    """
+
+    def __init__(self, module: nn.Module, loss: Callable[[], Tensor]) -> None:
+        named = list(module.named_parameters())
+        asked = [(name, parameter) for name, parameter in named if parameter.requires_grad]
+        self.frozen = [name for name, parameter in named if not parameter.requires_grad]
+        if not asked:
+            raise SharpscopeError(
+                "every parameter of the detector is frozen: there is no loss surface to measure"
+            )
+        with torch.enable_grad():
+            gradients = torch.autograd.grad(loss(), [p for _, p in asked], allow_unused=True)
+        live = [(name, p) for (name, p), g in zip(asked, gradients, strict=True) if g is not None]
+        self.dead = [name for (name, _), g in zip(asked, gradients, strict=True) if g is None]
+        if not live:
+            raise SharpscopeError("no parameter of the detector receives a gradient from the loss")
+        self.names = [name for name, _ in live]
+        self.tensors = [parameter.detach() for _, parameter in live]
+        self.parameters = [parameter for _, parameter in live]
+        self.trained = [tensor.clone() for tensor in self.tensors]
+        self._checksum = self.checksum()
+
+    @property
+    def count(self) -> int:
+        """Number of live parameter values."""
+        return sum(tensor.numel() for tensor in self.tensors)
+
+    def norm(self) -> float:
+        r"""Euclidean norm of the trained live parameters, :math:`\lVert w \rVert_2`.
+
+        Returns:
+            The norm, taken in float64.
+        """
+        return math.sqrt(dot(self.trained, self.trained))
+
+    def checksum(self) -> str:
+        """SHA-256 over the bytes of the live parameters as they are now.
+
+        Returns:
+            64 hexadecimal digits.
+        """
+        digest = hashlib.sha256()
+        for tensor in self.tensors:
+            flat = tensor.detach().contiguous().reshape(-1)
+            digest.update(flat.view(torch.uint8).cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+    def move(self, direction: Direction, scale: float) -> None:
+        """Set the parameters to ``trained + scale * direction``.
+
+        Args:
+            direction: One tensor per live parameter, of its shape.
+            scale: Factor of the direction.
+        """
+        torch._foreach_copy_(self.tensors, self.trained)
+        torch._foreach_add_(self.tensors, list(direction), alpha=scale)
+
+    def restore(self) -> None:
+        """Set the parameters back to the trained values, bit for bit."""
+        torch._foreach_copy_(self.tensors, self.trained)
+
+    @contextmanager
+    def guarded(self) -> Iterator[LiveParameters]:
+        """Restore the trained values at the end, whatever happened inside, and prove it by checksum.
+
+        Yields:
+            This object.
+
+        Raises:
+            SharpscopeError: If the weights after restoring are not the weights before.
+        """
+        try:
+            yield self
+        finally:
+            self.restore()
+            if self.checksum() != self._checksum:
+                raise SharpscopeError(
+                    "the detector's weights could not be restored: something else changed them during the "
+                    "measurement. Nothing of this set was written; start again from the file"
+                )
+
+
+def dot(a: Direction, b: Direction) -> float:
+    """Inner product of two directions, accumulated in float64.
+
+    Args:
+        a: One tensor per parameter.
+        b: Tensors of the same shapes.
+
+    Returns:
+        The sum over all parameters of the products.
+
+    Example:
+        >>> dot([torch.tensor([1.0, 2.0])], [torch.tensor([3.0, 4.0])])
+        11.0
+    """
+    total = torch.stack([(x.double() * y.double()).sum() for x, y in zip(a, b, strict=True)]).sum()
+    return float(total)
