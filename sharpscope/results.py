@@ -184,10 +184,12 @@ def read_results(path: str | Path) -> pd.DataFrame:
                 f"({row['checkpoint']}, {row['set']}, {row['measure']}, rho {row['rho'] or '-'}); remove one"
             )
         seen[key] = line
-    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
-    for column in NUMBER_COLUMNS:
-        table[column] = pd.to_numeric(table[column].replace("", "nan")).astype(float)
-    return table
+    cells: dict[str, Any] = {}
+    for column in COLUMNS:
+        texts = [row[column] for row in rows]
+        # Python's own float gives back exactly the number that was written.
+        cells[column] = texts if column in TEXT_COLUMNS else [float(text or "nan") for text in texts]
+    return pd.DataFrame(cells)
 
 
 def _check_number(path: Path, line: int, column: str, cell: str) -> None:

@@ -1,0 +1,108 @@
+"""`sharpscope measure`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from sharpscope.cli.group import main
+from sharpscope.errors import SharpscopeError, UsageError
+
+
+def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise UsageError(f"'{text}' is not a list of numbers such as 0.05,0.01") from None
+
+
+def _integers(context: click.Context, parameter: click.Parameter, text: str | None) -> list[int] | None:
+    numbers = _numbers(context, parameter, text)
+    if numbers is not None and any(number != int(number) for number in numbers):
+        raise UsageError(f"'{text}' is not a list of whole numbers such as 8,32")
+    return None if numbers is None else [int(number) for number in numbers]
+
+
+def _words(_: click.Context, __: click.Parameter, text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _json(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(
+            f"--model-args is not JSON ({error}); write for example '{{\"width\": 64}}'"
+        ) from None
+    if not isinstance(value, dict):
+        raise UsageError(
+            f"--model-args is a JSON {type(value).__name__}; it must be an object of keyword arguments"
+        )
+    return value
+
+
+@main.command()
+@click.argument("checkpoints", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--sets", required=True, callback=_words, help="Keys, name=DIR or name=protocol.csv, with commas."
+)
+@click.option("--data", type=click.Path(), envvar="SHARPSCOPE_DATA", help="Folder that holds the corpora.")
+@click.option(
+    "--out", default="results.csv", show_default=True, type=click.Path(), help="Results table to add to."
+)
+@click.option("--preset", default="rigorous", show_default=True, help="rigorous or huang2025.")
+@click.option("--measures", callback=_words, help="Names and families; see `sharpscope measures`.")
+@click.option("--rho", callback=_numbers, help="Radii, with commas.  [default: the preset's]")
+@click.option("--m", callback=_integers, help="Trials that share a perturbation, with commas.  [default: 32]")
+@click.option("--batch-size", type=int, help="Physical batch.  [default: fitted to memory]")
+@click.option("--limit", type=int, help="Trials per set, drawn class-balanced.")
+@click.option("--seed", default=0, show_default=True, help="Of the drawn trials, groups and directions.")
+@click.option("--arch", help="Architecture, where the file does not tell.")
+@click.option("--model", help="package.module:factory or file.py:Class.")
+@click.option("--model-args", callback=_json, help="JSON object of keyword arguments for the model.")
+@click.option("--bonafide-index", type=click.Choice(["0", "1"]), help="Which output is bona fide.")
+@click.option("--recipe", help="How the checkpoints were trained.")
+@click.option("--trained-on", callback=_words, help="Sets the checkpoints were trained on, with commas.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option("--dtype", default="float32", show_default=True, type=click.Choice(["float32", "float64"]))
+@click.option("--workers", default=1, show_default=True, help="Processes that decode audio; 0: none.")
+@click.option("--allow-pickle", is_flag=True, help="Open files that can run code. Only your own.")
+@click.option("--skip-missing", is_flag=True, help="Go on without trials whose audio is missing; counted.")
+@click.option("--force", is_flag=True, help="Measure again what is in the table.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and its cost; run nothing.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def measure(checkpoints: tuple[str, ...], bonafide_index: str | None, quiet: bool, **options: Any) -> None:
+    r"""Measure how sharp trained detectors are on test sets, and score them, in one pass.
+
+    \b
+    sharpscope measure ckpt.pt --sets itw,mlaad --data /corpora
+    sharpscope measure *.pth --sets mine=protocol.csv --rho 0.05,0.01
+    """
+    from sharpscope.measure import measure as run
+
+    index = None if bonafide_index is None else int(bonafide_index)
+    report = run(checkpoints, bonafide_index=index, show_progress=not quiet, **_drop_empty(options))
+    if options["dry_run"]:
+        click.echo("\n".join(report.plan))
+        return
+    click.echo(f"{report.out}: {report.rows} rows written, {report.skipped} were there already", err=True)
+    if report.failures:
+        for failure in report.failures:
+            click.echo(f"not measured: {failure}", err=True)
+        raise SharpscopeError(
+            f"{len(report.failures)} of the measurements failed; the rest is in {report.out}"
+        )
+    click.echo(f"next: sharpscope correlate {report.out}", err=True)
+    sys.stderr.flush()
+
+
+def _drop_empty(options: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what was not given, so that the library's own defaults hold."""
+    return {name: value for name, value in options.items() if value not in (None, [])}

@@ -1,0 +1,189 @@
+"""A measurement of one set as rows of the results table."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+
+import sharpscope
+from sharpscope.detectors import Detector
+from sharpscope.presets import Preset
+from sharpscope.scoring import eer_interval, equal_error_rate, folded_equal_error_rate
+from sharpscope.set_measurement import SetMeasurement
+from sharpscope.tasks import Task
+
+
+def shared_cells(
+    detector: Detector, task: Task, preset: Preset, *, recipe: str | None, trained_on: Sequence[str]
+) -> dict[str, Any]:
+    """Return the cells that every row of this checkpoint and set shares.
+
+    Args:
+        detector: The loaded checkpoint.
+        task: The set.
+        preset: How it is measured.
+        recipe: How the checkpoint was trained; None takes the file's record.
+        trained_on: Sets it was trained on, beside those of its record.
+
+    Returns:
+        Values by column.
+    """
+    record = detector.record or {}
+    trained_on = [*trained_on, *record.get("trained_on", [])]
+    return {
+        "checkpoint": detector.checkpoint_path.stem,
+        "sha256": detector.sha256,
+        "arch": detector.spec.arch,
+        "recipe": recipe or record.get("recipe", ""),
+        "seed": record.get("seed"),
+        "set": task.trials.name,
+        "subset": task.trials.subset,
+        "domain": "" if not trained_on else "id" if task.trials.name in trained_on else "ood",
+        "n_bonafide": int(task.labels.sum()),
+        "n_spoof": int((1 - task.labels).sum()),
+        "m": task.m,
+        "preset": task.preset,
+        "loss_name": preset.loss_name,
+        "score_rule": preset.score_rule,
+        "polarity_source": detector.spec.polarity_source,
+        "spec_hash": detector.spec.hash(),
+        "trials_hash": task.hash,
+        "dtype": str(detector.dtype).removeprefix("torch."),
+        "device": _device_name(detector.device),
+        "version": sharpscope.__version__,
+    }
+
+
+def measurement_rows(
+    detector: Detector,
+    task: Task,
+    measured: SetMeasurement,
+    wanted: Sequence[dict[str, Any]],
+    preset: Preset,
+) -> list[dict[str, Any]]:
+    """Return the finished rows of a measurement.
+
+    Args:
+        detector: The loaded checkpoint.
+        task: The set.
+        measured: What `measure_set` returned.
+        wanted: Rows with the shared cells, a measure and a radius each.
+        preset: How trials are scored.
+
+    Returns:
+        The rows, every column of the contract filled.
+    """
+    eer, low, high = _error_rate(preset.score_rule, task, measured.logits)
+    note = "; ".join(_notes(detector, task, measured, eer))
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    rows = []
+    for row in wanted:
+        values = measured.values[(row["measure"], row["rho"])]
+        value, stderr = weighted_mean(np.array(values), np.array(measured.sizes))
+        half = stats.t.ppf(0.975, len(values) - 1) * stderr if len(values) > 1 else float("nan")
+        rows.append(
+            {
+                **row,
+                "eer": eer,
+                "eer_low": low,
+                "eer_high": high,
+                "value": value,
+                "stderr": stderr,
+                "value_low": value - half,
+                "value_high": value + half,
+                "n_groups": len(values),
+                "created": created,
+                "note": note,
+            }
+        )
+    return rows
+
+
+def _error_rate(score_rule: str, task: Task, logits: np.ndarray) -> tuple[float, float, float]:
+    is_bonafide = task.labels == 1
+    if score_rule == "folded_spoof_logit":
+        return folded_equal_error_rate(logits[is_bonafide, 0], logits[~is_bonafide, 0]), np.nan, np.nan
+    scores = logits[:, 1] - logits[:, 0]
+    speakers = task.trials.table["speaker"].to_numpy().astype(str)
+    clusters: dict[str, Any] = {}
+    if (speakers != "").all():
+        clusters = {"bonafide_speakers": speakers[is_bonafide], "spoof_speakers": speakers[~is_bonafide]}
+    low, high = eer_interval(scores[is_bonafide], scores[~is_bonafide], **clusters)
+    return equal_error_rate(scores[is_bonafide], scores[~is_bonafide]).eer, low, high
+
+
+def weighted_mean(values: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
+    r"""Mean of group values weighted by group size, and its standard error.
+
+    .. math::
+        \bar v = \sum_g q_g v_g, \qquad
+        \mathrm{SE}^2 = \tfrac{G}{G-1} \sum_g q_g^2 (v_g - \bar v)^2, \qquad q_g = n_g / \sum n
+
+    For equal groups this is the usual standard deviation over the root of their number.
+
+    Args:
+        values: One per group.
+        sizes: Trials per group.
+
+    Returns:
+        The mean and its standard error; the latter NaN for a single group.
+
+    Example:
+        >>> weighted_mean(np.array([1.0, 3.0]), np.array([8, 8]))
+        (2.0, 1.0)
+    """
+    shares = sizes / sizes.sum()
+    mean = float(shares @ values)
+    if len(values) < 2:
+        return mean, float("nan")
+    factor = len(values) / (len(values) - 1)
+    return mean, float(np.sqrt(factor * np.sum(shares**2 * (values - mean) ** 2)))
+
+
+def _device_name(device: torch.device) -> str:
+    return f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
+
+
+def group_rows(task: Task, measured: SetMeasurement) -> list[dict[str, str]]:
+    """Return one row per group, measure and radius.
+
+    Args:
+        task: The set.
+        measured: What `measure_set` returned.
+
+    Returns:
+        Rows for `write_group_values`.
+    """
+    return [
+        {
+            "preset": task.preset,
+            "m": str(task.m),
+            "group": str(index),
+            "measure": name,
+            "rho": "" if rho is None else repr(rho),
+            "value": repr(value),
+            "n_trials": str(measured.sizes[index]),
+        }
+        for (name, rho), values in measured.values.items()
+        for index, value in enumerate(values)
+    ]
+
+
+def _notes(detector: Detector, task: Task, measured: SetMeasurement, eer: float) -> Iterator[str]:
+    """Yield what a reader of the row should know, most telling first."""
+    if eer > 0.5:
+        yield "worse than chance"
+    left = len(task.labels) - sum(measured.sizes)
+    if left:
+        yield f"{left} trials scored but in no group"
+    if task.trials.skipped:
+        yield f"{task.trials.skipped} trials without audio skipped"
+    yield f"noise floor {measured.noise_floor:.3g}"
+    yield from measured.notes
+    yield from detector.spec.assumptions
+    yield from task.trials.notes
