@@ -1,0 +1,147 @@
+"""EER and sharpness at several radii: our one pass against what the published scripts do.
+
+The slow reference is written here in plain torch: one scoring pass over the trials, then for every radius
+and both norms a full forward, backward and forward, each decoding its audio again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import soundfile
+import torch
+
+from sharpscope.audio import fit_length, read_audio
+from sharpscope.batches import make_groups
+from sharpscope.checkpoints import write_checkpoint
+from sharpscope.detectors import ARCHITECTURES, Detector, load_detector
+from sharpscope.set_measurement import Settings, measure_set
+
+RADII = (0.05, 0.02, 0.01, 0.005, 0.001, 0.0005, 0.0002, 0.0001, 0.00005, 0.00002)
+M = 4
+
+
+def trials_on_disk(folder: Path, n: int) -> tuple[list[str], np.ndarray]:
+    """Write n noisy tones of 4 s, half of each class."""
+    rng = np.random.default_rng(0)
+    paths = []
+    for index in range(n):
+        tone = np.sin(2 * np.pi * rng.uniform(100, 400) * np.arange(64_600) / 16_000)
+        wave = 0.2 * tone + rng.uniform(0.01, 0.1) * rng.standard_normal(64_600)
+        paths.append(str(folder / f"{index}.flac"))
+        soundfile.write(paths[-1], wave, 16_000)
+    return paths, np.arange(n) % 2
+
+
+def random_detector(folder: Path, arch: str) -> Detector:
+    """An architecture with seeded random weights, written to a file and loaded as a user's would be."""
+    torch.manual_seed(0)
+    module = ARCHITECTURES[arch].build()
+    path = folder / f"{arch}.pt"
+    write_checkpoint(path, module.state_dict(), {"arch": arch, "arch_args": {}})
+    return load_detector(path)
+
+
+def slow_reference(
+    detector: Detector, paths: list[str], labels: np.ndarray, radii: tuple[float, ...]
+) -> dict[Any, float]:
+    """Score all trials, then run the full procedure once per radius and norm, as separate scripts do."""
+
+    def load(trials: np.ndarray) -> torch.Tensor:
+        return torch.stack(
+            [torch.from_numpy(fit_length(read_audio(paths[i], 16_000), 64_600, "tile")) for i in trials]
+        )
+
+    groups = make_groups(labels, M)
+    weights = torch.tensor([1.0, 1.0])
+    parameters = [p for p in detector.module.parameters() if p.requires_grad]
+    with torch.no_grad():
+        for group in groups:
+            detector(load(group))
+    values: dict[Any, float] = {}
+    for adaptive in (False, True):
+        for rho in radii:
+            total = 0.0
+            for group in groups:
+                waves, targets = load(group), torch.as_tensor(labels[group])
+                loss = torch.nn.functional.cross_entropy(detector(waves), targets, weight=weights)
+                detector.module.zero_grad()
+                loss.backward()
+                moved = [(p, p.detach().clone()) for p in parameters if p.grad is not None]
+                scales = [old.abs() if adaptive else torch.ones_like(old) for _, old in moved]
+                norm = torch.stack(
+                    [(t * p.grad).norm() for (p, _), t in zip(moved, scales, strict=True)]
+                ).norm()
+                with torch.no_grad():
+                    for (p, _), t in zip(moved, scales, strict=True):
+                        p.add_(rho / norm * t * t * p.grad)
+                    total += (
+                        torch.nn.functional.cross_entropy(detector(waves), targets, weight=weights).item()
+                        - loss.item()
+                    )
+                    for p, old in moved:
+                        p.copy_(old)
+            values[("asam" if adaptive else "sam", rho)] = total / len(groups)
+    return values
+
+
+@contextmanager
+def clocked() -> Iterator[dict[str, float]]:
+    """Add up the time that is spent inside the detector's forward and backward."""
+    inside = {"seconds": 0.0}
+
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                inside["seconds"] += time.perf_counter() - start
+
+        return run
+
+    with (
+        mock.patch.object(Detector, "__call__", timed(Detector.__call__)),
+        mock.patch.object(torch.autograd, "grad", timed(torch.autograd.grad)),
+    ):
+        yield inside
+
+
+def run(arch: str = "aasist-l", n: int = 8, counts: tuple[int, ...] = (1, 5, 10)) -> None:
+    """Print the ratio for each number of radii, and the share of time outside the detector."""
+    print(f"shared pass: {arch}, {n} trials of 4 s, m = {M}, {torch.get_num_threads()} threads")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths, labels = trials_on_disk(folder, n)
+        detector = random_detector(folder, arch)
+        groups = make_groups(labels, M)
+        for count in counts:
+            radii = RADII[:count]
+            settings = Settings(("sam", "asam", "loss", "grad_norm"), radii, None, 16_000, None, 0, 0)
+            with clocked() as inside:
+                start = time.perf_counter()
+                ours = measure_set(detector, paths, labels, groups, settings)
+                fast = time.perf_counter() - start
+            start = time.perf_counter()
+            slow_values = slow_reference(detector, paths, labels, radii)
+            slow = time.perf_counter() - start
+            worst = max(
+                abs(np.mean(ours.values[key]) - value) / max(abs(value), 1e-12)
+                for key, value in slow_values.items()
+            )
+            outside = 1 - inside["seconds"] / fast
+            print(
+                f"  R = {count:2d}: slow {slow:6.1f} s, ours {fast:6.1f} s, ratio {slow / fast:4.2f}, "
+                f"outside the detector {outside:.1%}, largest relative difference {worst:.1e}"
+            )
+
+
+if __name__ == "__main__":
+    run()
