@@ -171,7 +171,7 @@ def test_a_random_forward_is_found(tmp_path: Path, tone_set: Path, model_file: P
         model_file.read_text().replace("waves.unsqueeze(1)", "(waves + torch.rand_like(waves)).unsqueeze(1)")
     )
     path = checkpoint(tmp_path, model_file)
-    with pytest.raises(SharpscopeError, match="deterministic|other logits"):
+    with pytest.raises(SharpscopeError, match=r"deterministic|other logits"):
         measure(
             [path],
             [f"tones={tone_set}"],
