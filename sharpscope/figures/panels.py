@@ -1,0 +1,274 @@
+"""Grids of small panels with headers, shared labels and a legend that fit the printed width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+
+from sharpscope.figures import selection
+from sharpscope.style import GREY, Mark, Venue, marks
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make a figure outside pyplot: no window, no global state, nothing to close.
+
+    Args:
+        width: In inches.
+        height: In inches.
+
+    Returns:
+        An empty figure whose layout keeps labels inside.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def new_axes(ax: Axes | None, *, width: float = 80 / 25.4, height: float | None = None) -> Axes:
+    """Return the given axes, or those of a new figure.
+
+    Args:
+        ax: Axes to draw into, or None.
+        width: Width of a new figure in inches.
+        height: Its height; from the golden ratio when None.
+
+    Returns:
+        Axes to draw into.
+    """
+    if ax is not None:
+        return ax
+    return new_figure(width, height or width * 0.7).add_subplot()
+
+
+def grid(venue: Venue, count: int, *, height: float = 1.75) -> tuple[Figure, list[Axes]]:
+    """Make a figure with ``count`` panels: one column wide for up to two, the text's width beyond.
+
+    Args:
+        venue: Where it is printed.
+        count: Number of panels.
+        height: Height of a row of panels, in inches.
+
+    Returns:
+        The figure and its axes.
+    """
+    columns = 1 if count <= 2 else (3 if count in (3, 5, 6, 9) else min(4, math.ceil(count / 2)))
+    rows = math.ceil(count / columns)
+    width = venue.column if count <= 2 else venue.text
+    tall = max(height, 0.68 * width / columns) if count <= 2 else height
+    figure = new_figure(width, rows * tall + 0.45)
+    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
+    return figure, axes
+
+
+class Coding(NamedTuple):
+    """How checkpoints are told apart: colour by one column, marker by another.
+
+    Attributes:
+        colour_by: Column whose levels have a colour and, when it is the only one, a marker.
+        marker_by: Column whose levels have a marker; the same as ``colour_by`` when only one varies.
+        colours: Mark of each level of ``colour_by``.
+        markers: Mark of each level of ``marker_by``.
+    """
+
+    colour_by: str
+    marker_by: str
+    colours: dict[str, Mark]
+    markers: dict[str, Mark]
+
+    def mark(self, row: pd.Series) -> tuple[Mark, bool]:
+        """Return how one checkpoint is drawn.
+
+        Args:
+            row: Has the two columns.
+
+        Returns:
+            Colour and marker, and whether the marker is filled: two recipes of one architecture differ
+            in filling as well, so that they survive grey printing.
+        """
+        colour = self.colours[_text(row[self.colour_by])]
+        marker = self.markers[_text(row[self.marker_by])]
+        filled = self.colour_by == self.marker_by or list(self.colours.values()).index(colour) % 2 == 0
+        return Mark(colour.colour, marker.marker, colour.line), filled
+
+    def handles(self, rows: pd.DataFrame) -> list[Line2D]:
+        """Return one legend entry for every combination that occurs.
+
+        Args:
+            rows: The checkpoints drawn.
+
+        Returns:
+            Entries sorted as the levels are.
+        """
+        colours, markers = list(self.colours), list(self.markers)
+        found = {
+            (markers.index(_text(second)), colours.index(_text(first)))
+            for first, second in zip(rows[self.colour_by], rows[self.marker_by], strict=True)
+        }
+        entries = []
+        for second, first in sorted(found):
+            names = dict.fromkeys([markers[second], colours[first]])  # one when both are the same column
+            mark, filled = self.mark(
+                pd.Series({self.marker_by: markers[second], self.colour_by: colours[first]})
+            )
+            entries.append(
+                Line2D(
+                    [],
+                    [],
+                    linestyle="none",
+                    marker=mark.marker,
+                    color=mark.colour,
+                    markerfacecolor=mark.colour if filled else "white",
+                    label=", ".join(n for n in names if n) or "unnamed",
+                )
+            )
+        return entries
+
+
+def _text(value: object) -> str:
+    return "" if value is None or value != value else str(value)
+
+
+def code_checkpoints(rows: pd.DataFrame) -> Coding:
+    """Choose what colour and marker stand for: recipe and architecture, whichever of them vary.
+
+    Args:
+        rows: Rows of results.csv.
+
+    Returns:
+        The coding, the same for every panel.
+    """
+    recipes, archs = selection.levels(rows, "recipe"), selection.levels(rows, "arch")
+    if len(recipes) == 1 and len(archs) > 1:
+        return Coding("arch", "arch", marks(archs), marks(archs))
+    if len(archs) == 1:
+        return Coding("recipe", "recipe", marks(recipes), marks(recipes))
+    return Coding("recipe", "arch", marks(recipes), marks(archs))
+
+
+def legend(figure: Figure, handles: Sequence[Artist], *, most: int = 16) -> None:
+    """Put a legend above the panels, in as many columns as fit the figure's width.
+
+    Args:
+        figure: The figure.
+        handles: Labelled entries.
+        most: Entries shown; the rest is counted in the last one.
+    """
+    shown = list(handles[:most])
+    if len(handles) > most:
+        shown.append(Line2D([], [], linestyle="none", label=f"and {len(handles) - most} more"))
+    if len(shown) < 2:
+        return
+    for columns in range(len(shown), 0, -1):
+        box = figure.legend(handles=shown, loc="outside upper center", ncols=columns)
+        width = box.get_window_extent().width
+        if columns == 1 or width <= figure.bbox.width - 4:
+            return
+        box.remove()
+
+
+def settle(figure: Figure) -> None:
+    """Lay the figure out once and keep it so: PDF and PNG get the same places, and the second is quick.
+
+    The middle of a title that is wider than its panel is left out; captions give whole names.
+
+    Args:
+        figure: A finished figure.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        wide: Text = ax._left_title  # type: ignore[attr-defined]
+        name = wide.get_text()
+        room = ax.get_window_extent().width / max(wide.get_window_extent().width, 1)
+        if room < 1:
+            keep = max(int(room * len(name)) - 2, 4)
+            wide.set_text(f"{name[: keep // 2]}…{name[-(keep - keep // 2) :]}")
+
+
+def header(ax: Axes, name: str, lines: Sequence[str]) -> None:
+    """Write a panel's name and its statistics above it, where no point can lie.
+
+    Args:
+        ax: The panel.
+        name: Its set.
+        lines: Short lines of statistics.
+    """
+    small = ax.xaxis.get_label().get_fontproperties().get_size_in_points() - 1
+    ax.set_title(name, loc="left", fontweight="bold", pad=3 + 1.25 * small * len(lines))
+    if lines:
+        ax.annotate(
+            "\n".join(lines),
+            (0, 1),
+            (0, 3),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=small,
+            va="bottom",
+            linespacing=1.1,
+            annotation_clip=False,
+        )
+
+
+def say(ax: Axes, text: str) -> None:
+    """Write into empty axes why there is nothing in them.
+
+    Args:
+        ax: The axes; their ticks go.
+        text: The reason, in words.
+    """
+    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes, color=GREY, wrap=True)
+    ax.set_xticks([])
+    ax.set_yticks([])
+
+
+def few_ticks(ax: Axes, *, x: bool = True, y: bool = True, count: int = 4) -> None:
+    """Keep the tick labels of a small panel few and short.
+
+    Args:
+        ax: The panel.
+        x: Whether to treat the horizontal axis; a long logarithmic axis keeps its powers of ten.
+        y: Whether to treat the vertical one.
+        count: At most this many intervals.
+    """
+    for axis, wanted, scale in ((ax.xaxis, x, ax.get_xscale()), (ax.yaxis, y, ax.get_yscale())):
+        if not wanted:
+            continue
+        low, high = sorted(axis.get_view_interval())
+        if scale == "linear" or high < 20 * low:  # a decade or less has too few round powers to label
+            axis.set_major_locator(MaxNLocator(count))
+            formatter = ScalarFormatter(useMathText=True)
+            formatter.set_powerlimits((-3, 4))
+            axis.set_major_formatter(formatter)
+        axis.set_minor_formatter(NullFormatter())
+
+
+def share_vertical(axes: Sequence[Axes]) -> bool:
+    """Give all panels one vertical range, unless that would flatten one of them beyond reading.
+
+    Args:
+        axes: The panels that hold data.
+
+    Returns:
+        Whether they share it now.
+    """
+    ranges = np.array([ax.get_ylim() for ax in axes])
+    if len(ranges) < 2:
+        return True
+    low, high = ranges[:, 0].min(), ranges[:, 1].max()
+    spans = ranges[:, 1] - ranges[:, 0]
+    if spans.min() < 0.3 * (high - low):
+        return False
+    for ax in axes:
+        ax.set_ylim(low, high)
+    return True

@@ -1,0 +1,227 @@
+"""How figures look: real column widths, embedded fonts, marks that survive grey printing, same bytes twice.
+
+Nothing here touches matplotlib's global state: every figure is drawn inside `context(venue)`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from sharpscope.errors import UsageError, unknown_name
+
+MILLIMETRE = 1 / 25.4  # inches
+GOLDEN = 0.618
+
+
+class Venue(NamedTuple):
+    """Where a figure will be printed.
+
+    Attributes:
+        column: Width of one column, in inches.
+        text: Width of the whole text, in inches.
+        size: Font size of labels, in points; nothing is printed below 1 point less.
+        family: Font families by preference; the first ones come with matplotlib, so any machine has them.
+        dpi: Resolution of PNG files.
+        summary: One line for `--help` and the documentation.
+    """
+
+    column: float
+    text: float
+    size: float
+    family: tuple[str, ...]
+    dpi: int
+    summary: str
+
+
+SERIF = ("STIXGeneral", "DejaVu Serif")
+SANS = ("DejaVu Sans",)
+
+VENUES: dict[str, Venue] = {
+    "interspeech": Venue(80 * MILLIMETRE, 170 * MILLIMETRE, 8, SERIF, 300, "80 mm column, 8 pt Times"),
+    "ieee": Venue(3.5, 7.16, 8, SERIF, 300, "3.5 in column, 8 pt Times"),
+    "web": Venue(5.2, 8.0, 9, SANS, 150, "5.2 in wide, 9 pt sans serif"),
+}
+
+# Paul Tol's high-contrast triple first: it keeps its order of lightness in grey. A colour never stands
+# alone, each level of a grouping has its own marker too.
+PALETTE = ("#004488", "#DDAA33", "#BB5566", "#66CCEE", "#222222", "#999933", "#AA4499", "#117733")
+MARKERS = ("o", "s", "^", "D", "v", "X", "P", "<", "*", ">", "h", "p")
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (7, 2)), (0, (3, 1, 1, 1)))
+GREY = "#777777"
+DIVERGING = "RdBu_r"  # correlations, centred at 0
+SEQUENTIAL = "viridis"  # losses
+
+
+class Mark(NamedTuple):
+    """How one level of a grouping is drawn: always colour and shape together."""
+
+    colour: str
+    marker: str
+    line: Any
+
+
+def marks(levels: Sequence[str]) -> dict[str, Mark]:
+    """Return a colour, marker and line style for each level of a grouping.
+
+    Args:
+        levels: Names of the levels, in the order of the legend.
+
+    Returns:
+        One mark per level; no two are the same for up to 24 levels.
+
+    Example:
+        >>> marks(["adam", "sam"])["sam"].marker
+        's'
+    """
+    return {
+        level: Mark(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)], LINES[i % len(LINES)])
+        for i, level in enumerate(levels)
+    }
+
+
+def venue_named(name: str) -> Venue:
+    """Return a venue by name.
+
+    Args:
+        name: A key of ``VENUES``.
+
+    Returns:
+        The venue.
+
+    Raises:
+        UsageError: If no venue has that name.
+
+    Example:
+        >>> round(venue_named("interspeech").column * 25.4)
+        80
+    """
+    if name not in VENUES:
+        raise unknown_name("venue", name, VENUES)
+    return VENUES[name]
+
+
+def parameters(name: str) -> dict[str, Any]:
+    """Return matplotlib's rcParams for a venue.
+
+    Args:
+        name: A key of ``VENUES``.
+
+    Returns:
+        A dict for ``matplotlib.rc_context``.
+
+    Example:
+        >>> parameters("ieee")["pdf.fonttype"]
+        42
+    """
+    venue = venue_named(name)
+    small = venue.size - 1
+    return {
+        "font.family": list(venue.family),
+        "font.size": venue.size,
+        "axes.titlesize": venue.size,
+        "axes.labelsize": venue.size,
+        "xtick.labelsize": small,
+        "ytick.labelsize": small,
+        "legend.fontsize": small,
+        "figure.titlesize": venue.size,
+        "figure.labelsize": venue.size,
+        "mathtext.fontset": "stix" if venue.family is SERIF else "dejavusans",
+        "pdf.fonttype": 42,  # TrueType: publishers' checks refuse Type 3
+        "ps.fonttype": 42,
+        "svg.hashsalt": "sharpscope",
+        "text.usetex": False,
+        "axes.unicode_minus": True,
+        "axes.linewidth": 0.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlelocation": "left",
+        "axes.axisbelow": True,
+        "grid.linewidth": 0.4,
+        "grid.color": "#DDDDDD",
+        "hatch.linewidth": 0.4,
+        "lines.linewidth": 1.0,
+        "lines.markersize": 3.5,
+        "lines.markeredgewidth": 0.5,
+        "patch.linewidth": 0.5,
+        "xtick.major.width": 0.5,
+        "ytick.major.width": 0.5,
+        "xtick.minor.width": 0.4,
+        "ytick.minor.width": 0.4,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "xtick.minor.size": 1.5,
+        "ytick.minor.size": 1.5,
+        "xtick.major.pad": 2,
+        "ytick.major.pad": 2,
+        "axes.labelpad": 2,
+        "legend.frameon": False,
+        "legend.handletextpad": 0.3,
+        "legend.columnspacing": 1.0,
+        "legend.borderaxespad": 0.2,
+        "figure.dpi": venue.dpi,
+        "savefig.dpi": venue.dpi,
+        "figure.facecolor": "white",
+        "savefig.facecolor": "white",
+        "figure.constrained_layout.use": True,
+        "figure.constrained_layout.h_pad": 0.03,
+        "figure.constrained_layout.w_pad": 0.03,
+    }
+
+
+@contextmanager
+def context(name: str = "interspeech") -> Iterator[Venue]:
+    """Draw for a venue inside this block; matplotlib's own settings are untouched outside it.
+
+    Args:
+        name: A key of ``VENUES``.
+
+    Yields:
+        The venue, for its widths.
+    """
+    settings: Any = parameters(name)
+    with mpl.rc_context(settings):
+        yield venue_named(name)
+
+
+def save(figure: Figure, path: str | Path, *, caption: str = "", venue: str = "interspeech") -> Path:
+    """Write a figure at exactly its own size; the same figure gives the same bytes.
+
+    The caption travels inside the file (PDF subject, PNG and SVG description), so that a figure is never
+    without its statistics.
+
+    Args:
+        figure: What to write.
+        path: Ends in .pdf, .png or .svg.
+        caption: The sentence that belongs under the figure.
+        venue: A key of ``VENUES``; fixes fonts and resolution.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: If the ending is another one.
+    """
+    path = Path(path)
+    metadata: dict[str, dict[str, Any]] = {
+        ".pdf": {"CreationDate": None, "Subject": caption},
+        ".png": {"Software": None, "Description": caption},
+        ".svg": {"Date": None, "Description": caption},
+    }
+    if path.suffix not in metadata:
+        raise UsageError(f"{path}: a figure is written as {', '.join(metadata)}; name it so")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        with context(venue):
+            figure.savefig(part, metadata=metadata[path.suffix])
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
