@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sharpscope.cli import plot  # noqa: F401
 from sharpscope.cli.group import main
 
 __all__ = ["main"]

@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from sharpscope.figures.correlation_figures import write_correlation_figures
+from sharpscope.figures.kinds import PLOTS, Kind, plot
+from sharpscope.figures.matrix import forest, heatmap
+from sharpscope.figures.pairs_plot import pairs
+from sharpscope.figures.profiles import curve, shift
+from sharpscope.figures.request import Plotted
 from sharpscope.figures.scatter_plot import scatter
 
-__all__ = ["scatter", "write_correlation_figures"]
+__all__ = [
+    "PLOTS",
+    "Kind",
+    "Plotted",
+    "curve",
+    "forest",
+    "heatmap",
+    "pairs",
+    "plot",
+    "scatter",
+    "shift",
+    "write_correlation_figures",
+]

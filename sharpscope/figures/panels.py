@@ -101,6 +101,38 @@ class Coding(NamedTuple):
         filled = self.colour_by == self.marker_by or list(self.colours.values()).index(colour) % 2 == 0
         return Mark(colour.colour, marker.marker, colour.line), filled
 
+    def groups(self, rows: pd.DataFrame) -> list[tuple[Line2D, pd.DataFrame]]:
+        """Split checkpoints into those drawn alike.
+
+        Args:
+            rows: Rows of results.csv.
+
+        Returns:
+            For every combination that occurs, its legend entry and its rows.
+        """
+        first = [_text(v) for v in rows[self.colour_by]]
+        second = [_text(v) for v in rows[self.marker_by]]
+        colours, markers = list(self.colours), list(self.markers)
+        order = sorted(
+            set(zip(second, first, strict=True)), key=lambda p: (markers.index(p[0]), colours.index(p[1]))
+        )
+        found = []
+        for pair in order:
+            part = rows[[names == pair for names in zip(second, first, strict=True)]]
+            mark, filled = self.mark(part.iloc[0])
+            label = ", ".join(n for n in dict.fromkeys(pair) if n) or "unnamed"
+            entry = Line2D(
+                [],
+                [],
+                linestyle="none",
+                marker=mark.marker,
+                color=mark.colour,
+                markerfacecolor=mark.colour if filled else "white",
+                label=label,
+            )
+            found.append((entry, part))
+        return found
+
     def handles(self, rows: pd.DataFrame) -> list[Line2D]:
         """Return one legend entry for every combination that occurs.
 
@@ -110,29 +142,7 @@ class Coding(NamedTuple):
         Returns:
             Entries sorted as the levels are.
         """
-        colours, markers = list(self.colours), list(self.markers)
-        found = {
-            (markers.index(_text(second)), colours.index(_text(first)))
-            for first, second in zip(rows[self.colour_by], rows[self.marker_by], strict=True)
-        }
-        entries = []
-        for second, first in sorted(found):
-            names = dict.fromkeys([markers[second], colours[first]])  # one when both are the same column
-            mark, filled = self.mark(
-                pd.Series({self.marker_by: markers[second], self.colour_by: colours[first]})
-            )
-            entries.append(
-                Line2D(
-                    [],
-                    [],
-                    linestyle="none",
-                    marker=mark.marker,
-                    color=mark.colour,
-                    markerfacecolor=mark.colour if filled else "white",
-                    label=", ".join(n for n in names if n) or "unnamed",
-                )
-            )
-        return entries
+        return [entry for entry, _ in self.groups(rows)]
 
 
 def _text(value: object) -> str:

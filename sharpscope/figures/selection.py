@@ -91,8 +91,17 @@ def variants(results: pd.DataFrame) -> list[Variant]:
     return [Variant(str(a), float(b), float(c), str(d)) for a, b, c, d in keys.itertuples(index=False)]
 
 
-def _same(column: pd.Series, value: float) -> pd.Series:
-    return column.isna() if math.isnan(value) else column == value
+def same(column: pd.Series, value: float | str) -> pd.Series:
+    """Compare a column with a value; NaN equals NaN.
+
+    Args:
+        column: Of numbers or text.
+        value: What to compare with.
+
+    Returns:
+        One truth value per row.
+    """
+    return column.isna() if isinstance(value, float) and math.isnan(value) else column == value
 
 
 def rows_of(results: pd.DataFrame, variant: Variant) -> pd.DataFrame:
@@ -107,8 +116,8 @@ def rows_of(results: pd.DataFrame, variant: Variant) -> pd.DataFrame:
     """
     wanted = (
         (results["measure"] == variant.measure)
-        & _same(results["rho"], variant.rho)
-        & _same(results["m"], variant.m)
+        & same(results["rho"], variant.rho)
+        & same(results["m"], variant.m)
         & (results["preset"] == variant.preset)
     )
     rows = results[wanted].copy()
@@ -207,13 +216,13 @@ def statistic_of(
     """
     if correlation is None or correlation.empty:
         return None
-    keep = (correlation["measure"] == variant.measure) & _same(correlation["rho"], variant.rho)
+    keep = (correlation["measure"] == variant.measure) & same(correlation["rho"], variant.rho)
     if "scope" in correlation:
         keep &= correlation["scope"] == scope
     if "preset" in correlation:
         keep &= correlation["preset"] == variant.preset
     if "m" in correlation:
-        keep &= _same(correlation["m"], variant.m)
+        keep &= same(correlation["m"], variant.m)
     rows = correlation[keep]
     if scope == "set":
         names = panel_names(rows) if "subset" in rows else list(rows["set"].astype(str))

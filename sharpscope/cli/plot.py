@@ -1,0 +1,57 @@
+"""`sharpscope plot`: one figure of a results table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sharpscope.cli.group import main
+
+KINDS = ("scatter", "shift", "grow", "rho-curve", "m-curve", "heatmap", "forest", "det", "pairs")
+VENUES = ("interspeech", "ieee", "web")
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("results", type=click.Path(dir_okay=False))
+@click.option(
+    "--out", type=click.Path(dir_okay=False), help="File to write: .pdf, .png or .svg. [default: KIND.pdf]"
+)
+@click.option("--venue", type=click.Choice(VENUES), default="interspeech", show_default=True)
+@click.option("--measure", help="Measure shown. [default: sam]")
+@click.option("--rho", type=float, help="Its radius. [default: 0.05 where the table has it]")
+@click.option("--m", type=float, help="Trials per group, where the table has several.")
+@click.option("--preset", help="Preset, where the table has several.")
+@click.option("--baseline", default="", help="Recipe that pairs start from. [default: adam or base...]")
+@click.option("--sets", help="Sets shown, by commas. [default: all]")
+def plot(kind: str, results: str, out: str | None, sets: str | None, **options: Any) -> None:
+    r"""Draw one figure of RESULTS, with its caption.
+
+    \b
+    scatter    EER against a measure, a panel per set
+    shift      a measure per set, from in-domain to most shifted
+    grow       a measure as attacks, channels or speakers are added
+    rho-curve  a measure along its radius
+    m-curve    a measure along the trials per group
+    heatmap    correlations, sets x measures
+    forest     correlation per set with intervals, and the joint answer
+    det        detection error trade-off per set, from the score files
+    pairs      baseline to another recipe, an arrow per seed
+
+    \b
+    Example:
+        sharpscope plot scatter results.csv --venue ieee --out figure1.pdf
+    """
+    from sharpscope.figures import plot as draw
+
+    path = out or f"{kind}.pdf"
+    chosen = [name.strip() for name in sets.split(",") if name.strip()] if sets else None
+    done = draw(kind, results, out=path, sets=chosen, **options)
+    click.echo(done.caption)
+    width, height = done.figure.get_size_inches() * 25.4
+    click.echo(
+        f"wrote {path} ({width:.0f} x {height:.0f} mm; include it without scaling). "
+        f"Next: sharpscope report {results}",
+        err=True,
+    )

@@ -1,0 +1,207 @@
+"""Detection error trade-off (DET) curves from the per-trial scores beside results.csv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import norm
+
+from sharpscope.errors import UsageError
+from sharpscope.figures import panels, selection
+from sharpscope.figures.request import Request
+from sharpscope.style import GREY
+
+TICKS = (0.1, 0.5, 2, 5, 10, 20, 40, 60, 80)  # per cent
+
+
+def operating_points(bonafide: np.ndarray, spoof: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return both error rates at every distinct threshold.
+
+    .. math:: \mathrm{FAR}(t) = P(s_\mathrm{spoof} \ge t), \qquad \mathrm{FRR}(t) = P(s_\mathrm{bona} < t)
+
+    Args:
+        bonafide: Scores, higher = more bona fide, shape (n,).
+        spoof: Scores, shape (k,).
+
+    Returns:
+        False acceptance and false rejection rates as fractions, by rising threshold.
+
+    Example:
+        >>> far, frr = operating_points(np.array([1.0, 3.0]), np.array([0.0, 2.0]))
+        >>> far.tolist(), frr.tolist()
+        ([1.0, 0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5, 1.0])
+    """
+    thresholds = np.append(np.unique(np.concatenate([bonafide, spoof])), np.inf)
+    accepted = 1 - np.searchsorted(np.sort(spoof), thresholds, side="left") / len(spoof)
+    rejected = np.searchsorted(np.sort(bonafide), thresholds, side="left") / len(bonafide)
+    return accepted, rejected
+
+
+def score_file(folder: Path, checkpoint: str, sha256: str, set_name: str, subset: str) -> Path:
+    """Return where `measure` keeps the scores of one checkpoint on one set.
+
+    Args:
+        folder: The folder ``scores`` beside results.csv.
+        checkpoint: Name in the results table.
+        sha256: Of the checkpoint.
+        set_name: The set.
+        subset: Its subset, "" for the whole.
+
+    Returns:
+        The path, whether or not a file is there.
+
+    Example:
+        >>> score_file(Path("scores"), "best", "814331d088032bb4", "mlaad", "de").as_posix()
+        'scores/best-814331d0/mlaad.de.txt'
+    """
+    stem = f"{set_name}.{subset}" if subset else set_name
+    safe = ["".join(c if c.isalnum() or c in f"-_.+{extra}" else "_" for c in text) for text, extra in
+            ((checkpoint, ""), (stem, "@"))]  # fmt: skip
+    return folder / f"{safe[0]}-{sha256[:8]}" / f"{safe[1]}.txt"
+
+
+def read_score_file(path: Path) -> pd.DataFrame:
+    """Read a score file written by `measure`.
+
+    Args:
+        path: Columns trial, label, score, ... separated by blanks, with a header.
+
+    Returns:
+        The columns label and score.
+
+    Raises:
+        UsageError: If it is not one.
+    """
+    try:
+        table = pd.read_csv(path, sep=" ", usecols=["label", "score"], dtype={"label": str, "score": float})
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{path}: not a score file ({error}); expected: trial label score ...") from error
+    strange = set(table["label"]) - {"bonafide", "spoof"}
+    if strange or table["score"].isna().any():
+        raise UsageError(
+            f"{path}: labels are bonafide and spoof and scores numbers; found {sorted(strange)[:3]}"
+        )
+    return table
+
+
+def det(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding | None = None) -> Axes:
+    """Draw the DET curve of every checkpoint on one set, on normal-deviate axes (Martin et al., 1997).
+
+    Args:
+        table: Long table of scores: label, score, sha256, recipe, arch, eer.
+        ax: Axes to draw into; a new figure's when None.
+        coding: How checkpoints are told apart.
+
+    Returns:
+        The axes; the dashed diagonal is where both errors are equal.
+    """
+    ax = panels.new_axes(ax)
+    coding = coding or panels.code_checkpoints(table)
+    smallest = 0.5
+    for entry, part in coding.groups(table):
+        for i, (_, one) in enumerate(part.groupby("sha256", sort=False)):
+            bonafide = one.loc[one["label"] == "bonafide", "score"].to_numpy()
+            spoof = one.loc[one["label"] == "spoof", "score"].to_numpy()
+            accepted, rejected = operating_points(bonafide, spoof)
+            # 0 and 1 have no normal deviate: half a trial is the nearest that the axes can show.
+            half = 0.5 / np.array([len(spoof), len(bonafide)])
+            smallest = min(smallest, *half)
+            x = norm.ppf(np.clip(accepted, half[0], 1 - half[0]))
+            y = norm.ppf(np.clip(rejected, half[1], 1 - half[1]))
+            ax.plot(x, y, color=str(entry.get_color()), linewidth=0.7, gid="det")
+            nearest = int(np.argmin(np.abs(accepted - rejected)))
+            if i == 0:
+                ax.plot(
+                    x[nearest], y[nearest], color=str(entry.get_color()), marker=str(entry.get_marker()),
+                    markerfacecolor=entry.get_markerfacecolor(), linestyle="none",
+                )  # fmt: skip
+    low = max(smallest, 0.001)
+    ends = norm.ppf([low, 0.8])
+    ax.plot(ends, ends, color=GREY, linestyle="--", linewidth=0.5)
+    ticks = [t for t in TICKS if low <= t / 100 <= 0.8]
+    ax.set_xticks(norm.ppf(np.array(ticks) / 100), [f"{t:g}" for t in ticks])
+    ax.set_yticks(norm.ppf(np.array(ticks) / 100), [f"{t:g}" for t in ticks])
+    ax.set(xlim=ends, ylim=ends, aspect="equal")
+    ax.grid(True)
+    ax.set_xlabel("False acceptance of spoofs (%)")
+    ax.set_ylabel("False rejection of bona fide (%)")
+    return ax
+
+
+def gather_scores(request: Request) -> pd.DataFrame:
+    """Read the scores of every checkpoint and set of a results table.
+
+    Args:
+        request: Needs ``folder``.
+
+    Returns:
+        Long table: label, score, sha256, recipe, arch, panel.
+
+    Raises:
+        UsageError: If no score file lies beside the results.
+    """
+    columns = ["checkpoint", "sha256", "arch", "recipe", "set", "subset"]
+    measured = request.results[columns].fillna("").drop_duplicates(["sha256", "set", "subset"])
+    measured = measured.assign(panel=selection.panel_names(measured))
+    folder = (request.folder or Path()) / "scores"
+    found, missing = [], []
+    for row in measured.to_dict("records"):
+        path = score_file(folder, row["checkpoint"], row["sha256"], row["set"], row["subset"])
+        if path.is_file():
+            scores = read_score_file(path)
+            found.append(scores.assign(**{k: row[k] for k in ("sha256", "arch", "recipe", "panel")}))
+        else:
+            missing.append(path)
+    if not found:
+        raise UsageError(
+            f"no score file of this table was found (looked for {missing[0] if missing else folder}); keep "
+            "the folder `scores` that `sharpscope measure` wrote beside results.csv"
+        )
+    return pd.concat(found, ignore_index=True)
+
+
+def det_figure(request: Request) -> Figure:
+    """Draw `det`, a panel per set.
+
+    Args:
+        request: What to draw.
+
+    Returns:
+        The figure.
+    """
+    scores = gather_scores(request)
+    coding = panels.code_checkpoints(scores)
+    names = list(dict.fromkeys(scores["panel"]))
+    figure, axes = panels.grid(request.venue, len(names), height=1.75)
+    for name, ax in zip(names, axes, strict=True):
+        det(scores[scores["panel"] == name], ax, coding=coding)
+        panels.header(ax, str(name), [])
+        ax.set(xlabel="", ylabel="")
+    figure.supxlabel("False acceptance of spoofs (%)")
+    figure.supylabel("False rejection of bona fide (%)")
+    panels.legend(figure, coding.handles(scores))
+    panels.settle(figure)
+    return figure
+
+
+def det_caption(request: Request) -> str:
+    """Return the sentence under `det`.
+
+    Args:
+        request: What was drawn.
+
+    Returns:
+        The caption.
+    """
+    scores = gather_scores(request)
+    n = scores.groupby("panel")["sha256"].nunique()
+    trials = scores.drop_duplicates(["panel"]).shape[0]
+    return (
+        f"Detection error trade-off of {n.min()} to {n.max()} checkpoints on {trials} sets "
+        f"({selection.listed(list(dict.fromkeys(scores['panel'])))}), normal-deviate axes; markers: equal "
+        "error rate of one checkpoint of each kind; dashed: equal errors. No test."
+    )

@@ -1,0 +1,138 @@
+"""Every kind of figure under its name, and `plot`, which draws one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sharpscope import style
+from sharpscope.errors import UsageError, unknown_name
+from sharpscope.figures import det, matrix, pairs_plot, profiles, scatter_plot, selection
+from sharpscope.figures.request import Plotted, Request
+
+
+class Kind(NamedTuple):
+    """A registered kind of figure.
+
+    Attributes:
+        figure: Draws it.
+        caption: Writes the sentence under it.
+        summary: One line for `sharpscope plot --help`.
+        tests: Whether it shows correlations, which are computed when they are not given.
+    """
+
+    figure: Callable[[Request], Figure]
+    caption: Callable[[Request], str]
+    summary: str
+    tests: bool = False
+
+
+def _scatter(request: Request) -> Figure:
+    return scatter_plot.scatter_panels(request.results, request.variant, request.venue, request.correlation)
+
+
+def _scatter_caption(request: Request) -> str:
+    return scatter_plot.scatter_caption(request.results, request.variant, request.correlation)
+
+
+PLOTS: dict[str, Kind] = {
+    "scatter": Kind(_scatter, _scatter_caption, "EER against a measure, a panel per set", True),
+    "shift": Kind(
+        profiles.shift_figure, profiles.shift_caption, "a measure per set, in-domain to most shifted"
+    ),
+    "grow": Kind(
+        profiles.grow_figure, profiles.grow_caption, "a measure as attacks, channels or speakers are added"
+    ),
+    "rho-curve": Kind(profiles.rho_curve_figure, profiles.rho_curve_caption, "a measure along its radius"),
+    "m-curve": Kind(
+        profiles.m_curve_figure, profiles.m_curve_caption, "a measure along the trials per group"
+    ),
+    "heatmap": Kind(matrix.heatmap_figure, matrix.heatmap_caption, "correlations, sets x measures", True),
+    "forest": Kind(
+        matrix.forest_figure, matrix.forest_caption, "correlation per set with intervals, joint answer", True
+    ),
+    "det": Kind(det.det_figure, det.det_caption, "detection error trade-off per set, from the score files"),
+    "pairs": Kind(
+        pairs_plot.pairs_figure, pairs_plot.pairs_caption, "baseline to other recipe, an arrow per seed"
+    ),
+}
+
+
+def _shown(table: pd.DataFrame, sets: Sequence[str]) -> pd.Series:
+    names = selection.panel_names(table.assign(subset=table.get("subset", "")))
+    return table["set"].isin(sets) | pd.Series(names, index=table.index).isin(sets)
+
+
+def _only(results: pd.DataFrame, sets: Sequence[str]) -> pd.DataFrame:
+    known = {*results["set"], *selection.panel_names(results)}
+    for name in sets:
+        if name not in known:
+            raise unknown_name("set in this results table", name, known)
+    return results[_shown(results, sets)]
+
+
+def plot(
+    kind: str,
+    results: str | Path | pd.DataFrame,
+    *,
+    out: str | Path | None = None,
+    venue: str = "interspeech",
+    correlation: Any = None,
+    measure: str | None = None,
+    rho: float | None = None,
+    m: float | None = None,
+    preset: str | None = None,
+    baseline: str = "",
+    sets: Sequence[str] | None = None,
+) -> Plotted:
+    """Draw one figure of a results table.
+
+    Args:
+        kind: A key of ``PLOTS``.
+        results: The results file, or its table.
+        out: Where to write it (.pdf, .png or .svg); nothing is written when None.
+        venue: A key of `sharpscope.style.VENUES`.
+        correlation: What `correlate` returned; computed when the kind needs it and None is given.
+        measure: Measure shown; None takes the paper's.
+        rho: Its radius; None takes 0.05 where the table has it.
+        m: Trials per group, where the table has several.
+        preset: Preset, where the table has several.
+        baseline: Recipe that pairs start from.
+        sets: Sets (or set/subset) shown; None shows all.
+
+    Returns:
+        The figure and its caption.
+
+    Raises:
+        UsageError: If the kind or a choice is unknown, or there is nothing of the kind to draw; says why.
+    """
+    if kind not in PLOTS:
+        raise unknown_name("kind of figure", kind, PLOTS)
+    from sharpscope.results import read_results
+
+    folder = None
+    if not isinstance(results, pd.DataFrame):
+        folder = Path(results).parent
+        results = read_results(results)
+    if results.empty:
+        raise UsageError("the results table has no rows: nothing to draw; fill it with `sharpscope measure`")
+    chosen = PLOTS[kind]
+    if chosen.tests and correlation is None:
+        from sharpscope.correlate import correlate
+
+        correlation = correlate(results)
+    table = getattr(correlation, "table", correlation)
+    if sets:
+        results = _only(results, sets)
+        table = table if table is None else table[_shown(table, sets) | (table["scope"] != "set")]
+    variant = selection.choose(results, measure=measure, rho=rho, m=m, preset=preset)
+    with style.context(venue) as where:
+        request = Request(results, variant, where, table, folder, baseline)
+        done = Plotted(chosen.figure(request), chosen.caption(request))
+    if out is not None:
+        style.save(done.figure, out, caption=done.caption, venue=venue)
+    return done

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from pypdf import PdfReader
+from results_tables import NAN, make_correlation, make_results
+from scipy.stats import norm
+from test_figures import assert_nothing_overlaps
+from test_style import font_types
+
+from sharpscope import figures, style
+from sharpscope.cli import main
+from sharpscope.cli.plot import KINDS, VENUES
+from sharpscope.errors import UsageError
+from sharpscope.figures import PLOTS, plot
+from sharpscope.figures.det import operating_points, score_file
+from sharpscope.figures.pairs_plot import pair_recipes
+from sharpscope.figures.profiles import by_shift
+from sharpscope.figures.selection import panel_names
+from sharpscope.results import append_results
+
+SETS = ("19LA", "21LA", "ITW", "FakeOrReal", "a_set_with_a_rather_long_name", "MLAAD de")
+DRAWN_FROM_NAN = ("scatter", "heatmap", "forest", "rho-curve", "m-curve", "grow")
+ARCHS = ("aasist", "wav2vec2-base", "wav2vec2-large", "xls-r")
+
+
+def pooled(correlation: pd.DataFrame) -> pd.DataFrame:
+    """The table with a joint answer, as `correlate` adds it."""
+    row = correlation.iloc[[0]].assign(
+        scope="pooled", set="", spearman=0.4, spearman_low=0.1, spearman_high=0.7, p=0.01, p_holm=NAN
+    )
+    return pd.concat([correlation, row], ignore_index=True)
+
+
+def write_table(table: pd.DataFrame, folder: Path) -> Path:
+    """results.csv with scores beside it whose error rates are known by construction."""
+    path = folder / "results.csv"
+    append_results(path, table.to_dict("records"))
+    rng = np.random.default_rng(0)
+    for row in table.drop_duplicates(["sha256", "set"]).to_dict("records"):
+        file = score_file(folder / "scores", row["checkpoint"], row["sha256"], row["set"], row["subset"])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = ["trial label score logit_spoof logit_bonafide"]
+        for label, shift in (("bonafide", 1.0), ("spoof", -1.0)):
+            lines += [
+                f"{label}{i} {label} {s!r} 0 {s!r}"
+                for i, s in enumerate((rng.normal(size=200) + shift).tolist())
+            ]
+        file.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
+    """Six sets, twenty-four checkpoints, several radii, m and subsets of growing size."""
+    measures = (("sam", 0.01), ("sam", 0.05), ("sam", 0.1), ("asam", 0.05), ("grad_norm", NAN))
+    table = make_results(SETS, ARCHS, measures=measures)
+    more = table[(table["measure"] == "sam") & (table["rho"] == 0.05)]
+    grown = [more.assign(subset="+".join(f"A{i}" for i in range(k + 1))) for k in range(3)]
+    table = pd.concat([table, more.assign(m=8.0), *grown], ignore_index=True)
+    return write_table(table, tmp_path_factory.mktemp("results")), table
+
+
+def whole(table: pd.DataFrame) -> pd.DataFrame:
+    return table[(table["subset"] == "") & (table["m"] == 32.0)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "venue"),
+    [*((kind, "interspeech") for kind in PLOTS), ("forest", "web"), ("heatmap", "ieee"), ("shift", "web")],
+)
+def test_six_sets_and_twenty_four_checkpoints_stay_readable(
+    kind: str, venue: str, everything: tuple[Path, pd.DataFrame]
+) -> None:
+    path, table = everything
+    source = path if kind == "det" else table if kind in ("grow", "m-curve") else whole(table)
+    if kind in ("grow", "m-curve"):
+        source = table[(table["subset"] != "") == (kind == "grow")]
+    done = plot(kind, source, m=32.0, venue=venue, correlation=pooled(make_correlation(whole(table))))
+    width = done.figure.get_size_inches()[0]
+    assert any(width == pytest.approx(w) for w in (style.VENUES[venue].column, style.VENUES[venue].text))
+    assert done.figure.get_size_inches()[1] < 9
+    assert_nothing_overlaps(done.figure)
+
+
+@pytest.mark.parametrize("kind", PLOTS)
+def test_file_has_its_caption_embedded_fonts_and_the_same_bytes_twice(
+    kind: str, everything: tuple[Path, pd.DataFrame], tmp_path: Path
+) -> None:
+    path, table = everything
+    correlation = pooled(make_correlation(whole(table)))
+    files = []
+    for name in ("a.pdf", "b.pdf"):
+        done = plot(kind, path, m=32.0, out=tmp_path / name, correlation=correlation, sets=["ITW"])
+        files.append(tmp_path / name)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert "/Type3" not in font_types(files[0])
+    metadata = PdfReader(files[0]).metadata
+    assert metadata is not None
+    assert metadata.subject == done.caption
+    assert "24" in done.caption or "12" in done.caption
+    assert any(words in done.caption for words in ("Holm", "No test", "no test"))
+
+
+@pytest.mark.parametrize("kind", sorted(set(PLOTS) - {"det"}))
+@pytest.mark.parametrize("how", ["empty", "one checkpoint", "constant", "NaN", "some NaN"])
+def test_spoilt_tables_draw_or_say_why_not(kind: str, how: str) -> None:
+    table = make_results(measures=(("sam", 0.01), ("sam", 0.05)), ms=(8.0, 32.0))
+    table = pd.concat([table, table.assign(subset="A1"), table.assign(subset="A1+A2")], ignore_index=True)
+    if how == "empty":
+        table = table.iloc[:0]
+    elif how == "one checkpoint":
+        table = table[table["checkpoint"] == table["checkpoint"].iloc[0]]
+    elif how == "constant":
+        table = table.assign(value=0.1, eer=0.2)
+    elif how == "NaN":
+        table = table.assign(value=NAN)
+    else:
+        table = table.assign(value=[NAN if i % 3 else v for i, v in enumerate(table["value"])])
+    if kind != "grow":
+        table = table[table["subset"] == ""]
+    correlation = make_correlation(table) if len(table) else None
+    refused = how in ("empty", "NaN") or (kind, how) == ("pairs", "one checkpoint")
+    if refused and (kind, how) not in {(k, "NaN") for k in DRAWN_FROM_NAN}:
+        with pytest.raises(UsageError, match=r"nothing to draw|a pair needs two"):
+            plot(kind, table, correlation=correlation)
+    else:
+        assert_nothing_overlaps(plot(kind, table, correlation=correlation).figure)
+
+
+def test_shift_puts_the_known_domain_first_then_the_harder_sets() -> None:
+    table = make_results(sets=("b", "c", "a"))  # b is in domain, EER rises in this order
+    table.loc[table["set"] == "c", "eer"] += 0.5
+    assert by_shift(table.assign(panel=panel_names(table))) == ["b", "a", "c"]
+    ax = figures.shift(table)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["b", "a", "c"]
+    drawn = np.concatenate([line.get_ydata() for line in ax.lines if line.get_gid() == "checkpoint"])
+    np.testing.assert_allclose(np.sort(drawn), np.sort(table["value"]))
+
+
+def test_curve_draws_values_against_their_radii() -> None:
+    table = make_results(sets=("a",), seeds=(0,), recipes=("adam",), measures=(("sam", 0.01), ("sam", 0.1)))
+    ax = figures.curve(table, along="rho")
+    line = next(line for line in ax.lines if line.get_gid() == "checkpoint")
+    np.testing.assert_allclose(line.get_xydata(), table[["rho", "value"]].to_numpy())
+    assert ax.get_xscale() == "log"
+
+
+def test_heatmap_stars_only_adjusted_p_and_hatches_what_is_not_known() -> None:
+    correlation = make_correlation(make_results(measures=(("sam", 0.05), ("loss", NAN))))
+    correlation.loc[0, ["spearman", "p", "p_holm"]] = [0.9, 0.001, 0.2]
+    correlation.loc[1, ["spearman", "p", "p_holm"]] = [-0.5, 0.001, 0.004]
+    correlation.loc[2, "spearman"] = NAN
+    correlation.loc[3, ["spearman", "n"]] = [0.3, 4]
+    ax = figures.heatmap(correlation)
+    assert [t.get_text() for t in ax.texts if t.get_gid() == "cell"] == [".90", "−.50**", ".30"]
+    assert [patch.get_hatch() for patch in ax.patches] == ["////", "////"]
+    image = ax.images[0].get_array()
+    assert image is not None
+    np.testing.assert_allclose(np.ma.filled(image, NAN), [[0.9, -0.5], [NAN, NAN]])
+
+
+def test_forest_shows_intervals_and_the_joint_diamond() -> None:
+    correlation = pooled(make_correlation(make_results()))
+    ax = figures.forest(correlation)
+    intervals = [tuple(line.get_xdata()) for line in ax.lines if line.get_gid() == "interval"]
+    expected = correlation.loc[:1, ["spearman_low", "spearman_high"]].to_numpy()
+    np.testing.assert_allclose(intervals, expected)
+    diamond = next(patch for patch in ax.patches if patch.get_gid() == "joint")
+    np.testing.assert_allclose(diamond.get_xy()[:4, 0], [0.1, 0.4, 0.7, 0.4])
+
+
+def test_pairs_join_architecture_and_seed_and_count_the_lonely() -> None:
+    table = make_results(sets=("a",))
+    table = table[table["checkpoint"] != "tiny-sam-2.pt"]
+    found = pair_recipes(table)
+    assert (found.baseline, len(found.table), found.alone) == ("adam", 2, 1)
+    one = table.set_index("checkpoint")["eer"]
+    np.testing.assert_allclose(found.table["eer_from"], [one["tiny-adam-0.pt"], one["tiny-adam-1.pt"]])
+    np.testing.assert_allclose(found.table["eer_to"], [one["tiny-sam-0.pt"], one["tiny-sam-1.pt"]])
+    ax = figures.pairs(table)
+    starts = [line.get_xydata()[0] for line in ax.lines if line.get_gid() == "from"]
+    np.testing.assert_allclose(starts, np.c_[found.table["value_from"], 100 * found.table["eer_from"]])
+
+
+def test_pairs_refuse_two_partners() -> None:
+    table = make_results(sets=("a",))
+    twice = pd.concat([table, table.iloc[[0]].assign(sha256="ff" * 32)], ignore_index=True)
+    with pytest.raises(UsageError, match="which is the partner"):
+        pair_recipes(twice)
+
+
+def test_det_points_are_the_rates_at_distinct_thresholds() -> None:
+    accepted, rejected = operating_points(np.zeros(3), np.zeros(2))
+    assert accepted.tolist() == [1, 0]  # tied scores give two points, not five
+    assert rejected.tolist() == [0, 1]
+    rng = np.random.default_rng(0)
+    accepted, rejected = operating_points(rng.normal(1, 1, 20000), rng.normal(-1, 1, 20000))
+    inner = (accepted > 0.01) & (accepted < 0.5)
+    # Two Gaussians two standard deviations apart give the straight line x + y = -2 in normal deviates.
+    np.testing.assert_allclose(norm.ppf(accepted[inner]) + norm.ppf(rejected[inner]), -2, atol=0.1)
+
+
+def test_det_without_scores_says_what_it_looked_for(tmp_path: Path) -> None:
+    append_results(tmp_path / "results.csv", make_results().to_dict("records"))
+    with pytest.raises(UsageError, match=r"scores/tiny-adam-0.pt-00000000/seen.txt"):
+        plot("det", tmp_path / "results.csv")
+
+
+def test_choices_that_are_not_there_are_listed() -> None:
+    table = make_results()
+    with pytest.raises(UsageError, match="did you mean 'scatter'"):
+        plot("scater", table)
+    with pytest.raises(UsageError, match="Known: sam"):
+        plot("shift", table, measure="sma")
+    with pytest.raises(UsageError, match=r"it has: rho 0.05, m 32"):
+        plot("shift", table, rho=0.2)
+    with pytest.raises(UsageError, match="--rho a,b,c"):
+        plot("rho-curve", table)
+
+
+def test_command_knows_every_kind_and_writes_the_figure(tmp_path: Path) -> None:
+    assert set(KINDS) == set(PLOTS)
+    assert set(VENUES) == set(style.VENUES)
+    append_results(tmp_path / "results.csv", make_results().to_dict("records"))
+    out = tmp_path / "f.pdf"
+    done = CliRunner().invoke(main, ["plot", "shift", str(tmp_path / "results.csv"), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert out.is_file()
+    assert "n = 6 checkpoints" in done.stdout
+    assert "80 x" in done.stderr
+    missing = CliRunner().invoke(main, ["plot", "shift", str(tmp_path / "none.csv")])
+    assert missing.exit_code == 2
+    assert "no such results file" in missing.output
