@@ -55,6 +55,7 @@ def measure(
     m: int | Sequence[int] | None = None,
     batch_size: int | None = None,
     limit: int | None = None,
+    tolerance: float | None = None,
     seed: int = 0,
     arch: str | None = None,
     model: str | None = None,
@@ -88,6 +89,8 @@ def measure(
         m: Trials in a group, or several for an m-curve; None takes the preset's.
         batch_size: Physical batch; None fits it to memory.
         limit: Trials per set, drawn class-balanced.
+        tolerance: Stop a set once every measure's 95 % interval has a relative half-width of this; the error
+            rate is then of the trials scored so far.
         seed: Of the draw of trials and groups, and of random directions.
         arch: Architecture, where the file does not tell.
         model: ``package.module:factory`` or ``file.py:Class``.
@@ -117,6 +120,8 @@ def measure(
         raise UsageError(f"rho is {bad[0]}; a radius is a positive number")
     if limit is not None and limit < 2:
         raise UsageError(f"--limit is {limit}; a set needs a trial of each class, so 2 or more")
+    if tolerance is not None and not 0 < tolerance < 1:
+        raise UsageError(f"--tolerance is {tolerance}; it is a fraction of the value, such as 0.02")
     if batch_size is not None and batch_size < 1:
         raise UsageError(f"--batch-size is {batch_size}; it is at least 1")
     sizes = (m,) if isinstance(m, int) else tuple(m or (chosen.m,))
@@ -136,7 +141,7 @@ def measure(
     plan = tuple(plan_line(path, task, names, radii) for path in checkpoints for task in tasks)
     if dry_run:
         return MeasureReport(Path(out), 0, 0, (), plan)
-    settings = Settings(names, radii, chosen.class_weights, None, batch_size, seed, workers)
+    settings = Settings(names, radii, chosen.class_weights, None, batch_size, seed, workers, tolerance)
     facts = {"recipe": recipe, "trained_on": tuple(trained_on)}
     opened: dict[str, Any] = {
         "arch": arch,
@@ -251,7 +256,9 @@ class _Run:
             )
             rows = measurement_rows(detector, task, measured, missing, self.preset)
             scores_file = self.out.parent / "scores" / folder / f"{stem}.txt"
-            write_scores(scores_file, task.trials.table["trial"].tolist(), task.labels, measured.logits)
+            scored = np.isfinite(measured.logits).all(axis=1)
+            names_of_trials = task.trials.table["trial"][scored].tolist()
+            write_scores(scores_file, names_of_trials, task.labels[scored], measured.logits[scored])
             write_group_values(groups_file, group_rows(task, measured))
             append_results(self.out, rows, force=self.force)
             self.rows += len(rows)

@@ -44,8 +44,6 @@ def shared_cells(
         "set": task.trials.name,
         "subset": task.trials.subset,
         "domain": "" if not trained_on else "id" if task.trials.name in trained_on else "ood",
-        "n_bonafide": int(task.labels.sum()),
-        "n_spoof": int((1 - task.labels).sum()),
         "m": task.m,
         "preset": task.preset,
         "loss_name": preset.loss_name,
@@ -78,24 +76,27 @@ def measurement_rows(
     Returns:
         The rows, every column of the contract filled.
     """
-    eer, low, high = _error_rate(preset.score_rule, task, measured.logits)
+    scored = np.isfinite(measured.logits).all(axis=1)
+    eer, low, high = _error_rate(preset.score_rule, task, measured.logits, scored)
     note = "; ".join(_notes(detector, task, measured, eer))
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     rows = []
     for row in wanted:
         values = measured.values[(row["measure"], row["rho"])]
         value, stderr = weighted_mean(np.array(values), np.array(measured.sizes))
-        half = stats.t.ppf(0.975, len(values) - 1) * stderr if len(values) > 1 else float("nan")
+        low_value, high_value = interval(value, stderr, len(values), measured.n_groups_in_all)
         rows.append(
             {
                 **row,
+                "n_bonafide": int(task.labels[scored].sum()),
+                "n_spoof": int((1 - task.labels[scored]).sum()),
                 "eer": eer,
                 "eer_low": low,
                 "eer_high": high,
                 "value": value,
                 "stderr": stderr,
-                "value_low": value - half,
-                "value_high": value + half,
+                "value_low": low_value,
+                "value_high": high_value,
                 "n_groups": len(values),
                 "created": created,
                 "note": note,
@@ -104,12 +105,14 @@ def measurement_rows(
     return rows
 
 
-def _error_rate(score_rule: str, task: Task, logits: np.ndarray) -> tuple[float, float, float]:
-    is_bonafide = task.labels == 1
+def _error_rate(
+    score_rule: str, task: Task, logits: np.ndarray, scored: np.ndarray
+) -> tuple[float, float, float]:
+    logits, is_bonafide = logits[scored], task.labels[scored] == 1
     if score_rule == "folded_spoof_logit":
         return folded_equal_error_rate(logits[is_bonafide, 0], logits[~is_bonafide, 0]), np.nan, np.nan
     scores = logits[:, 1] - logits[:, 0]
-    speakers = task.trials.table["speaker"].to_numpy().astype(str)
+    speakers = task.trials.table["speaker"].to_numpy().astype(str)[scored]
     clusters: dict[str, Any] = {}
     if (speakers != "").all():
         clusters = {"bonafide_speakers": speakers[is_bonafide], "spoof_speakers": speakers[~is_bonafide]}
@@ -145,6 +148,37 @@ def weighted_mean(values: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
     return mean, float(np.sqrt(factor * np.sum(shares**2 * (values - mean) ** 2)))
 
 
+def interval(value: float, stderr: float, n: int, total: int) -> tuple[float, float]:
+    r"""Return the 95 % interval of a mean over n of G groups.
+
+    .. math:: \bar v \pm t_{n-1} \, \mathrm{SE} \sqrt{1 - n/G} \quad (n < G), \qquad
+        \bar v \pm t_{n-1} \, \mathrm{SE} \quad (n = G)
+
+    A run that stopped early estimates the value that all G groups would give, so what it has seen of them no
+    longer varies; a whole set is itself a sample of speech, and keeps its full interval.
+
+    Args:
+        value: Mean over the measured groups.
+        stderr: Its standard error.
+        n: Groups measured.
+        total: Groups in all, G.
+
+    Returns:
+        Low and high end; NaN with fewer than two groups.
+
+    Example:
+        >>> low, high = interval(1.0, 0.1, 30, 30)
+        >>> round(high - 1.0, 4)
+        0.2045
+    """
+    if n < 2:
+        return float("nan"), float("nan")
+    half = float(stats.t.ppf(0.975, n - 1)) * stderr
+    if n < total:
+        half *= float(np.sqrt(1 - n / total))
+    return value - half, value + half
+
+
 def _device_name(device: torch.device) -> str:
     return f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
 
@@ -178,7 +212,7 @@ def _notes(detector: Detector, task: Task, measured: SetMeasurement, eer: float)
     """Yield what a reader of the row should know, most telling first."""
     if eer > 0.5:
         yield "worse than chance"
-    left = len(task.labels) - sum(measured.sizes)
+    left = int(np.isfinite(measured.logits).all(axis=1).sum()) - sum(measured.sizes)
     if left:
         yield f"{left} trials scored but in no group"
     if task.trials.skipped:

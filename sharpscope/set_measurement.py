@@ -22,10 +22,14 @@ from sharpscope.measures.precision import exact_arithmetic
 from sharpscope.parameters import LiveParameters
 from sharpscope.presets import trial_weights
 from sharpscope.progress import Meter
+from sharpscope.stopping import StoppingRule
 
 # Activations that may be saved for one backward. Fixed on a CPU, so that a machine's free memory does not
 # change the physical batch and with it the last digits.
 CPU_ACTIVATION_BYTES = 2 * 1024**3
+
+
+Columns = dict[tuple[str, float | None], list[float]]
 
 
 class Settings(NamedTuple):
@@ -38,22 +42,26 @@ class Settings(NamedTuple):
     batch_size: int | None
     seed: int
     workers: int
+    tolerance: float | None = None
 
 
 class SetMeasurement(NamedTuple):
     """What was measured on one set.
 
     Attributes:
-        logits: Shape (n, 2), columns spoof and bona fide, one row per trial of the set.
+        logits: Shape (n, 2), columns spoof and bona fide, one row per trial of the set; NaN where a run that
+            stopped early did not score.
         values: Per (measure, radius), one value per group in group order.
-        sizes: Trials per group.
+        sizes: Trials per measured group.
+        n_groups_in_all: Groups of the set; more than were measured when the run stopped early.
         noise_floor: Largest rise found where nothing was moved, in nats.
         notes: What a reader of the row should know.
     """
 
     logits: np.ndarray
-    values: dict[tuple[str, float | None], list[float]]
+    values: Columns
     sizes: list[int]
+    n_groups_in_all: int
     noise_floor: float
     notes: tuple[str, ...]
 
@@ -209,62 +217,90 @@ def measure_set(
         raise SharpscopeError("the set has no group to measure")
     notes: list[str] = []
     with exact_arithmetic():
-        device, dtype = detector.device, detector.dtype
-        spec = detector.spec
-        loading = {"sample_rate": settings.sample_rate, "n_samples": spec.n_samples, "padding": spec.padding}
-        first = _probe_trials(labels, groups)
-        waves = next(load_groups(paths, [first], **loading)).to(device, dtype)
-        found = probe(
-            detector,
-            waves,
-            torch.as_tensor(labels[first], device=device),
-            _largest(groups),
-            settings.batch_size,
-        )
+        found = _first_look(detector, paths, labels, groups, settings)
         if not found.shared_baseline:
             notes.append("L(w) evaluated separately: kernels with and without a graph differ")
-        work = [*groups, *_leftover(len(labels), groups, max(found.batch_size, 1))]
-        done = dict(journal.finished) if journal else {}
-        todo = [i for i in range(len(work)) if str(i) not in done]
-        if meter is not None:
-            meter.advance(sum(len(work[i]) for i in range(len(work)) if str(i) in done))
-        batch_size = found.batch_size
+        work = [*groups, *_leftover(len(labels), groups, found.batch_size)]
+        rule = None if settings.tolerance is None else StoppingRule(len(groups), settings.tolerance)
+        columns: Columns = {}
+        done: list[dict[str, Any]] = []
         with found.live.guarded():
-            stream = load_groups(
-                paths,
-                [work[i] for i in todo],
-                workers=settings.workers,
-                pin_memory=device.type == "cuda",
-                **loading,
-            )
-            for index, batch in zip(todo, stream, strict=True):
-                trials = work[index]
-                run = _group_runner(
-                    detector,
-                    found,
-                    batch.to(device, dtype, non_blocking=True),
-                    labels[trials],
-                    settings,
-                    index < len(groups),
-                )
-                entry, batch_size = _in_memory(run, batch_size, notes)
-                done[str(index)] = entry
-                if journal is not None:
-                    journal.record(str(index), entry)
+            for entry in _entries(
+                detector, found, paths, labels, work, len(groups), settings, journal, notes
+            ):
+                done.append(entry)
                 if meter is not None:
-                    meter.advance(len(trials))
-    return _collect(work, len(groups), len(labels), done, found, tuple(notes))
+                    meter.advance(len(entry["logits"]))
+                for name, rho, value in entry["values"]:
+                    columns.setdefault((name, rho), []).append(value)
+                if rule is not None and len(done) <= len(groups) and rule.enough(columns):
+                    break
+    logits = np.full((len(labels), 2), np.nan)
+    for trials, entry in zip(work, done, strict=False):
+        logits[trials] = entry["logits"]
+    sizes = [len(group) for group in groups[: len(done)]]
+    if len(sizes) < len(groups):
+        notes.append(
+            f"stopped after {len(sizes)} of {len(groups)} groups at a tolerance of {settings.tolerance}"
+        )
+    return SetMeasurement(logits, columns, sizes, len(groups), found.noise_floor, tuple(notes))
 
 
-def _largest(groups: Sequence[np.ndarray]) -> int:
-    return max(len(group) for group in groups)
+def _loading(detector: Detector, settings: Settings) -> dict[str, Any]:
+    spec = detector.spec
+    return {"sample_rate": settings.sample_rate, "n_samples": spec.n_samples, "padding": spec.padding}
 
 
-def _probe_trials(labels: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
-    """Return two trials of the first group, one of each class when it has both."""
+def _first_look(
+    detector: Detector,
+    paths: Sequence[str],
+    labels: np.ndarray,
+    groups: Sequence[np.ndarray],
+    settings: Settings,
+) -> Probe:
+    """Probe a detector with a trial of each class from the first group (of one, when it has only one)."""
     group = groups[0]
-    bonafide, spoof = group[labels[group] == 1], group[labels[group] == 0]
-    return np.concatenate([bonafide[:1], spoof[:1]])
+    trials = np.concatenate([group[labels[group] == label][:1] for label in (1, 0)])
+    waves = next(load_groups(paths, [trials], **_loading(detector, settings)))
+    waves = waves.to(detector.device, detector.dtype)  # (B, T)
+    m = max(len(group) for group in groups)
+    return probe(
+        detector, waves, torch.as_tensor(labels[trials], device=waves.device), m, settings.batch_size
+    )
+
+
+def _entries(
+    detector: Detector,
+    found: Probe,
+    paths: Sequence[str],
+    labels: np.ndarray,
+    work: Sequence[np.ndarray],
+    n_groups: int,
+    settings: Settings,
+    journal: Journal | None,
+    notes: list[str],
+) -> Iterator[dict[str, Any]]:
+    """Yield what was measured for each piece of work, in order: from the journal where it is there."""
+    finished = dict(journal.finished) if journal else {}
+    todo = [index for index in range(len(work)) if str(index) not in finished]
+    stream = load_groups(
+        paths,
+        [work[index] for index in todo],
+        workers=settings.workers,
+        pin_memory=detector.device.type == "cuda",
+        **_loading(detector, settings),
+    )
+    batch_size = found.batch_size
+    for index, trials in enumerate(work):
+        if str(index) in finished:
+            yield finished[str(index)]
+            continue
+        waves = next(stream).to(detector.device, detector.dtype, non_blocking=True)  # (m, T)
+        run = _group_runner(detector, found, waves, labels[trials], settings, index < n_groups)
+        entry, batch_size = _in_memory(run, batch_size, notes)
+        if journal is not None:
+            journal.record(str(index), entry)
+        yield entry
 
 
 def _group_runner(
@@ -296,22 +332,3 @@ def _group_runner(
         return {"logits": group.logits.tolist(), "values": values}
 
     return run
-
-
-def _collect(
-    work: Sequence[np.ndarray],
-    n_groups: int,
-    n: int,
-    done: dict[str, Any],
-    found: Probe,
-    notes: tuple[str, ...],
-) -> SetMeasurement:
-    logits = np.full((n, 2), np.nan)
-    values: dict[tuple[str, float | None], list[float]] = {}
-    for index, trials in enumerate(work):
-        entry = done[str(index)]
-        logits[trials] = entry["logits"]
-        for name, rho, value in entry["values"]:
-            values.setdefault((name, rho), []).append(value)
-    sizes = [len(group) for group in work[:n_groups]]
-    return SetMeasurement(logits, values, sizes, found.noise_floor, notes)

@@ -63,6 +63,9 @@ def _json(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, 
 @click.option("--m", callback=_integers, help="Trials that share a perturbation, with commas.  [default: 32]")
 @click.option("--batch-size", type=int, help="Physical batch.  [default: fitted to memory]")
 @click.option("--limit", type=int, help="Trials per set, drawn class-balanced.")
+@click.option(
+    "--tolerance", type=float, help="Stop a set once every 95 % interval is this narrow, e.g. 0.02."
+)
 @click.option("--seed", default=0, show_default=True, help="Of the drawn trials, groups and directions.")
 @click.option("--arch", help="Architecture, where the file does not tell.")
 @click.option("--model", help="package.module:factory or file.py:Class.")

@@ -1,0 +1,118 @@
+"""Small detectors of our own for demos, tests and populations that a laptop trains in minutes.
+
+A fixed linear-frequency filterbank (log energies, as in LFCC without the cosine transform), a stack of
+convolutions, the mean and the spread over time, and two logits. Any length from a quarter of a second on.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+WINDOW = 512
+HOP = 256
+
+
+def linear_filterbank(bands: int, bins: int = WINDOW // 2 + 1) -> Tensor:
+    """Triangular filters with equally spaced centres.
+
+    Args:
+        bands: Number of filters.
+        bins: Bins of the spectrum.
+
+    Returns:
+        Shape (bands, bins); every inner bin's weights sum to at most one.
+
+    Example:
+        >>> linear_filterbank(2, 7).tolist()[0]
+        [0.0, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0]
+    """
+    centres = torch.linspace(0, bins - 1, bands + 2)
+    step = centres[1] - centres[0]
+    distance = (torch.arange(bins).unsqueeze(0) - centres[1:-1].unsqueeze(1)).abs()
+    return (1 - distance / step).clamp_min(0)
+
+
+class Frontend(nn.Module):
+    """Log energies of fixed filters, (B, T) to (B, bands, frames), standardised per trial and band."""
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        self.register_buffer("filters", linear_filterbank(bands), persistent=False)
+
+    def forward(self, waves: Tensor) -> Tensor:
+        """Map waves (B, T) to features (B, bands, frames)."""
+        window = self.get_buffer("window")
+        spectrum = torch.stft(waves, WINDOW, HOP, window=window, center=False, return_complex=True)
+        energy = self.get_buffer("filters") @ spectrum.abs().square()  # (B, bands, frames)
+        features = torch.log(energy + 1e-6)
+        return features - features.mean(dim=(1, 2), keepdim=True)
+
+
+class Tiny(nn.Module):
+    """Convolutions over time and frequency, about 3,000 to 30,000 parameters.
+
+    Args:
+        width: Channels.
+        depth: Convolutions, each halving both axes.
+        bands: Filters of the front-end.
+        recurrent: Read the frames with a GRU instead of averaging them.
+        dropout: Before the last layer.
+    """
+
+    def __init__(
+        self,
+        width: int = 16,
+        depth: int = 3,
+        bands: int = 40,
+        recurrent: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.frontend = Frontend(bands)
+        channels = [1] + [width] * depth
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(channels):
+            layers += [
+                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+            ]
+        self.encoder = nn.Sequential(*layers)
+        height = bands
+        for _ in range(depth):
+            height = (height + 1) // 2
+        self.recurrent = nn.GRU(width * height, 2 * width, batch_first=True) if recurrent else None
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(2 * width if recurrent else 2 * width * height, 2)
+
+    def forward(self, waves: Tensor) -> Tensor:
+        """Map waves (B, T) to logits (B, 2)."""
+        short = WINDOW + 8 * HOP - waves.shape[1]
+        if short > 0:
+            waves = functional.pad(waves, (0, short))
+        hidden = self.encoder(self.frontend(waves).unsqueeze(1)).flatten(1, 2)  # (B, C * bands', frames')
+        if self.recurrent is not None:
+            pooled = self.recurrent(hidden.transpose(1, 2))[0].mean(dim=1)  # (B, 2 C)
+        else:
+            spread = (hidden.var(dim=2, unbiased=False) + 1e-5).sqrt()
+            pooled = torch.cat([hidden.mean(dim=2), spread], dim=1)  # (B, 2 C * bands')
+        logits: Tensor = self.out(self.dropout(pooled))
+        return logits
+
+
+def tiny_gru(**arguments: Any) -> Tiny:
+    """Build the recurrent variant.
+
+    Args:
+        **arguments: As `Tiny`, without ``recurrent``.
+
+    Returns:
+        The network.
+    """
+    return Tiny(recurrent=True, **arguments)
