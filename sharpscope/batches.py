@@ -114,7 +114,7 @@ class _Waves(Dataset[tuple[Tensor | None, str]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor | None, str]:
         try:
-            wave = read_audio(self.paths[index], self.sample_rate)
+            wave = read_audio(self.paths[index], self.sample_rate, n_samples=self.n_samples)
             if self.n_samples is not None:
                 wave = fit_length(wave, self.n_samples, self.padding)
         except SharpscopeError as error:

@@ -1,0 +1,216 @@
+"""The table of trials that every reader returns, and the checks that none of them can skip."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from sharpscope.errors import UsageError
+
+COLUMNS = ("trial", "path", "label", "attack", "speaker", "language", "codec")
+BONAFIDE = (
+    "bonafide",
+    "bona-fide",
+    "bona fide",
+    "bona_fide",
+    "real",
+    "genuine",
+    "human",
+    "original",
+    "natural",
+)
+SPOOF = ("spoof", "spoofed", "fake", "synthetic", "deepfake", "tts")
+_LABELS = {**dict.fromkeys(BONAFIDE, "bonafide"), **dict.fromkeys(SPOOF, "spoof")}
+# Words that protocols write where they have nothing to say.
+_NOTHING = {"-", "--", "n/a", "none", "nan", "unknown"}
+
+
+class Trial(NamedTuple):
+    """One line of a protocol: an utterance with what is known about it.
+
+    Attributes:
+        trial: Id, unique in the set.
+        path: Its audio file.
+        label: "bonafide" or "spoof".
+        attack: What made it, "" for bona fide or where unknown.
+        speaker: "" where unknown.
+        language: "" where unknown.
+        codec: "" where unknown.
+    """
+
+    trial: str
+    path: str
+    label: str
+    attack: str = ""
+    speaker: str = ""
+    language: str = ""
+    codec: str = ""
+
+
+class TrialSet(NamedTuple):
+    """A set as it will be measured.
+
+    Attributes:
+        name: Its key, as in the results table.
+        subset: "" for the whole set.
+        table: One row per trial in protocol order, columns ``COLUMNS``, all str.
+        skipped: Trials left out because their audio is missing.
+        notes: What a reader of a result on it should know.
+    """
+
+    name: str
+    subset: str
+    table: pd.DataFrame
+    skipped: int
+    notes: tuple[str, ...]
+
+
+def label_of(word: str, where: str) -> str:
+    """Return the label that a protocol's word means.
+
+    Args:
+        word: As it stands in the file, in any case.
+        where: File and line, for the message.
+
+    Returns:
+        "bonafide" or "spoof".
+
+    Raises:
+        UsageError: If the word is neither. A reader that skipped it would lose a class unseen.
+
+    Example:
+        >>> label_of("bona-fide", "meta.csv, line 2"), label_of("Fake", "x")
+        ('bonafide', 'spoof')
+    """
+    label = _LABELS.get(word.strip().lower())
+    if label is None:
+        raise UsageError(
+            f"{where}: label '{word}' is not known; bona fide is one of {', '.join(BONAFIDE)}, spoof one of "
+            f"{', '.join(SPOOF)}"
+        )
+    return label
+
+
+def known(word: str | None) -> str:
+    """Return a protocol's word, or "" where it stands for nothing.
+
+    Args:
+        word: As it stands in the file.
+
+    Returns:
+        The word without blanks around it.
+
+    Example:
+        >>> known(" A07 "), known("-")
+        ('A07', '')
+    """
+    text = (word or "").strip()
+    return "" if text.lower() in _NOTHING else text
+
+
+def _missing(paths: Iterable[str]) -> list[str]:
+    """Return the paths that do not exist, listing each folder once: a stat per trial takes hours on a cluster."""
+    listed: dict[str, frozenset[str]] = {}
+    missing = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        if folder not in listed:
+            try:
+                listed[folder] = frozenset(os.listdir(folder))
+            except OSError:
+                listed[folder] = frozenset()
+        if name not in listed[folder]:
+            missing.append(path)
+    return missing
+
+
+def make_set(
+    name: str,
+    trials: Iterable[Trial],
+    *,
+    source: Path,
+    subset: str = "",
+    skip_missing: bool = False,
+    notes: Iterable[str] = (),
+) -> TrialSet:
+    """Check trials and make a set of them.
+
+    Args:
+        name: The set's key.
+        trials: In protocol order.
+        source: Protocol or folder, for messages.
+        subset: Which part.
+        skip_missing: Leave out trials without audio and count them.
+        notes: What a reader of a result should know.
+
+    Returns:
+        The set.
+
+    Raises:
+        UsageError: If there is no trial, an id stands twice, or audio is missing.
+    """
+    table = pd.DataFrame(list(trials), columns=list(COLUMNS))
+    if table.empty:
+        raise UsageError(f"{source}: no trial in it")
+    twice = table["trial"][table["trial"].duplicated()]
+    if len(twice):
+        raise UsageError(f"{source}: {len(twice)} trial ids stand twice, the first is '{twice.iloc[0]}'")
+    missing = _missing(table["path"])
+    if missing:
+        shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        if len(missing) == len(table):
+            raise UsageError(f"{source}: none of its {len(table)} audio files is there ({shown})")
+        if not skip_missing:
+            raise UsageError(
+                f"{source}: {len(missing)} of {len(table)} audio files are missing ({shown}); --skip-missing goes "
+                "on without them and counts them"
+            )
+        table = table[~table["path"].isin(missing)].reset_index(drop=True)
+    return TrialSet(name, subset, table, len(missing), tuple(notes))
+
+
+def trials_hash(table: pd.DataFrame) -> str:
+    """Return 12 hexadecimal digits that change with any trial, label or their order, and not with the folder.
+
+    Args:
+        table: Of a `TrialSet`.
+
+    Returns:
+        The digits.
+
+    Example:
+        >>> one = pd.DataFrame({"trial": ["a", "b"], "label": ["spoof", "bonafide"]})
+        >>> trials_hash(one) == trials_hash(one.iloc[::-1])
+        False
+    """
+    digest = hashlib.sha256()
+    for trial, label in zip(table["trial"], table["label"], strict=True):
+        digest.update(f"{trial}\t{label}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a protocol, whatever its byte-order mark and line ends.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Lines without their ends.
+
+    Raises:
+        UsageError: If it is not text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path}: not a readable text file ({error})") from error
+    if "\0" in text:
+        raise UsageError(f"{path}: not a text file (it holds zero bytes)")
+    # str.splitlines would also split at the separators that transcripts hold.
+    return [line.rstrip("\r") for line in text.split("\n")]
