@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sharpscope.cli import plot  # noqa: F401
+from sharpscope.cli import landscape, plot  # noqa: F401
+from sharpscope.cli import measure as _measure
 from sharpscope.cli.group import main
 
 __all__ = ["main"]

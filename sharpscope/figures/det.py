@@ -112,7 +112,7 @@ def det(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding | 
             smallest = min(smallest, *half)
             x = norm.ppf(np.clip(accepted, half[0], 1 - half[0]))
             y = norm.ppf(np.clip(rejected, half[1], 1 - half[1]))
-            ax.plot(x, y, color=str(entry.get_color()), linewidth=0.7, gid="det")
+            ax.plot(x, y, color=str(entry.get_color()), linewidth=0.5, alpha=0.8, gid="det")
             nearest = int(np.argmin(np.abs(accepted - rejected)))
             if i == 0:
                 ax.plot(
@@ -176,7 +176,7 @@ def det_figure(request: Request) -> Figure:
     scores = gather_scores(request)
     coding = panels.code_checkpoints(scores)
     names = list(dict.fromkeys(scores["panel"]))
-    figure, axes = panels.grid(request.venue, len(names), height=1.75)
+    figure, axes = panels.grid(request.venue, len(names), height=2.1)
     for name, ax in zip(names, axes, strict=True):
         det(scores[scores["panel"] == name], ax, coding=coding)
         panels.header(ax, str(name), [])

@@ -105,7 +105,7 @@ def shift_figure(request: Request) -> Figure:
     coding = panels.code_checkpoints(rows)
     crowded = rows["panel"].nunique() * len(coding.handles(rows)) > 16
     width = request.venue.text if crowded else request.venue.column
-    figure = panels.new_figure(width, 2.6)
+    figure = panels.new_figure(width, max(2.6, 0.47 * width))
     shift(rows, figure.add_subplot(), coding=coding)
     panels.legend(figure, coding.handles(rows))
     panels.settle(figure)

@@ -1,0 +1,88 @@
+"""`sharpscope landscape`: slices of loss surfaces, several checkpoints on one scale."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from sharpscope.cli.group import main
+from sharpscope.errors import SharpscopeError
+
+
+@main.command()
+@click.argument("checkpoints", nargs=-1, required=True, type=click.Path())
+@click.option("--sets", required=True, help="Test sets, by commas; as for measure.")
+@click.option("--data", type=click.Path(), help="Folder that holds the corpora. [default: $SHARPSCOPE_DATA]")
+@click.option("--out-dir", default="landscape", show_default=True, help="Folder of the points and figures.")
+@click.option("--axes", default="random,random", show_default=True, help="random, sam, or two of them.")
+@click.option("--steps", default=21, show_default=True, help="Points along an axis, odd.")
+@click.option("--span", default=1.0, show_default=True, help="Reach of a random axis, in filter norms.")
+@click.option("--rho", default=0.5, show_default=True, help="Reach of the axis sam, a radius.")
+@click.option("--directions", default=1, show_default=True, help="Draws of a one-dimensional random slice.")
+@click.option("--seed", default=0, show_default=True, help="Of directions and trials.")
+@click.option("--limit", default=64, show_default=True, help="Trials per set; 0 takes all.")
+@click.option("--preset", default="rigorous", show_default=True, help="rigorous or huang2025.")
+@click.option("--m", type=int, help="Trials per group. [default: the preset's]")
+@click.option("--batch-size", type=int, help="Physical batch. [default: fitted to memory]")
+@click.option("--arch", help="Architecture, where the file does not tell.")
+@click.option("--model", help="package.module:factory or file.py:Class.")
+@click.option("--model-args", help="Arguments of the model, as JSON.")
+@click.option("--bonafide-index", type=click.IntRange(0, 1), help="Which output is bona fide.")
+@click.option("--allow-pickle", is_flag=True, help="Load files that run code.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
+@click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
+@click.option("--venue", default="interspeech", show_default=True, help="interspeech, ieee or web.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def landscape(
+    checkpoints: tuple[str, ...],
+    sets: str,
+    axes: str,
+    limit: int,
+    model_args: str | None,
+    venue: str,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    r"""Draw the loss around CHECKPOINTS: lines or contours, the trained network at the centre.
+
+    \b
+    Example:
+        sharpscope landscape adam.pt sam.pt --sets itw --axes sam,random --limit 32
+    """
+    from pathlib import Path
+
+    from sharpscope import style
+    from sharpscope.errors import UsageError
+    from sharpscope.figures.surface import plot_landscape
+    from sharpscope.landscape import landscape as run
+
+    style.venue_named(venue)
+    try:
+        arguments = json.loads(model_args) if model_args else None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"--model-args is not JSON ({error}); write it as '{{\"width\": 4}}'") from error
+    done = run(
+        checkpoints,
+        [name.strip() for name in sets.split(",") if name.strip()],
+        axes=[name.strip() for name in axes.split(",") if name.strip()],
+        limit=limit or None,
+        model_args=arguments,
+        show_progress=not quiet,
+        **options,
+    )
+    kinds = ["contour", "surface"] if "," in axes else ["slices"]
+    written = []
+    for kind in kinds:
+        drawn = plot_landscape(done.out, kind=kind, venue=venue)
+        for ending in (".pdf", ".png"):
+            path = Path(done.out).with_name(f"{kind}{ending}")
+            written.append(str(style.save(drawn.figure, path, caption=drawn.caption, venue=venue)))
+    click.echo(drawn.caption)
+    click.echo(
+        f"wrote {done.out} ({done.points} points, {done.evaluated} new), {', '.join(written)}", err=True
+    )
+    click.echo("Next: sharpscope report results.csv --landscape " + str(done.out), err=True)
+    if done.failures:
+        raise SharpscopeError("; ".join(done.failures))
