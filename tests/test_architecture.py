@@ -93,11 +93,15 @@ def test_modules_are_short(path: Path) -> None:
 )
 def test_light_commands_import_no_torch(code: str) -> None:
     check = "import sys; assert 'torch' not in sys.modules, 'torch was imported'"
-    done = subprocess.run([sys.executable, "-c", f"{code}\n{check}"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{check}"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_the_command_line_imports_nothing_heavy() -> None:
-    code = "import sharpscope.cli, sys; print(sorted({'torch', 'pandas', 'numpy', 'scipy'} & set(sys.modules)))"
+    code = (
+        "import sharpscope.cli, sys; print(sorted({'torch', 'pandas', 'numpy', 'scipy'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -16,7 +16,7 @@ import torch
 from click.testing import CliRunner
 from torch.nn.functional import cross_entropy
 
-from sharpscope.audio import read_audio
+from sharpscope.audio import fit_length, read_audio
 from sharpscope.batches import make_groups
 from sharpscope.cli import main
 from sharpscope.errors import SharpscopeError, UsageError

@@ -1,0 +1,235 @@
+"""Scores and labels to error rates. A score is higher for bona fide; polarity is declared, never guessed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sharpscope.errors import SharpscopeError, unknown_name
+
+
+class EqualErrorRate(NamedTuple):
+    """An equal error rate and the threshold where it is found.
+
+    Attributes:
+        eer: A fraction; above 0.5 the detector is worse than chance.
+        threshold: A trial is accepted as bona fide from this score on.
+    """
+
+    eer: float
+    threshold: float
+
+
+class Interval(NamedTuple):
+    """Ends of an interval; NaN when there is none."""
+
+    low: float
+    high: float
+
+
+def _checked(bonafide: np.ndarray, spoof: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    bonafide, spoof = np.asarray(bonafide, dtype=float), np.asarray(spoof, dtype=float)
+    if not len(bonafide) or not len(spoof):
+        raise SharpscopeError(
+            f"{len(bonafide)} bona fide and {len(spoof)} spoof scores; error rates need both classes"
+        )
+    if not (np.isfinite(bonafide).all() and np.isfinite(spoof).all()):
+        raise SharpscopeError("a score is not finite; an error rate over the rest would hide that")
+    return bonafide, spoof
+
+
+def operating_points(bonafide: np.ndarray, spoof: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""Return false rejection and false acceptance at every distinct threshold.
+
+    :math:`\mathrm{FRR}(t) = P(s_\mathrm{bona} < t)`, :math:`\mathrm{FAR}(t) = P(s_\mathrm{spoof} \ge t)`, for t at
+    each distinct score and above all of them.
+
+    Args:
+        bonafide: Scores, shape (n,).
+        spoof: Scores, shape (k,).
+
+    Returns:
+        FRR, FAR and thresholds, each of shape (distinct scores + 1,).
+
+    Example:
+        >>> frr, far, _ = operating_points(np.array([1.0]), np.array([0.0]))
+        >>> frr.tolist(), far.tolist()
+        ([0.0, 0.0, 1.0], [1.0, 0.0, 0.0])
+    """
+    thresholds = np.append(np.unique(np.concatenate([bonafide, spoof])), np.inf)
+    frr = np.searchsorted(np.sort(bonafide), thresholds, side="left") / len(bonafide)
+    far = 1 - np.searchsorted(np.sort(spoof), thresholds, side="left") / len(spoof)
+    return frr, far, thresholds
+
+
+def equal_error_rate(bonafide: np.ndarray, spoof: np.ndarray, *, method: str = "nearest") -> EqualErrorRate:
+    r"""Equal error rate of a detector whose polarity is declared.
+
+    "nearest" (the field's): the mean of FRR and FAR where they are closest, over distinct thresholds, so that
+    tied scores are one operating point. "interpolated": where the straight lines between the operating points
+    cross. "rocch": where the lower convex hull of the points crosses, never above the two others' 0.5.
+
+    Args:
+        bonafide: Scores, shape (n,).
+        spoof: Scores, shape (k,).
+        method: One of the three.
+
+    Returns:
+        The rate, a fraction that may exceed one half, and its threshold (of the nearest point).
+
+    Raises:
+        SharpscopeError: If a class is empty or a score not finite.
+        UsageError: If the method is unknown.
+
+    Example:
+        >>> round(equal_error_rate(np.array([0.9, 0.8, 0.3]), np.array([0.7, 0.2, 0.1])).eer, 6)
+        0.333333
+        >>> equal_error_rate(np.array([-1.0, 0, 1]), np.array([2.0, 3, 4])).eer
+        1.0
+    """
+    bonafide, spoof = _checked(bonafide, spoof)
+    frr, far, thresholds = operating_points(bonafide, spoof)
+    best = int(np.argmin(np.abs(frr - far)))
+    threshold = float(thresholds[best])
+    if method == "nearest":
+        return EqualErrorRate(float((frr[best] + far[best]) / 2), threshold)
+    if method == "interpolated":
+        return EqualErrorRate(_crossing(frr, far), threshold)
+    if method == "rocch":
+        return EqualErrorRate(_crossing(*_lower_hull(frr, far)), threshold)
+    raise unknown_name("method", method, ("nearest", "interpolated", "rocch"))
+
+
+def _crossing(frr: np.ndarray, far: np.ndarray) -> float:
+    """Return where the line through the operating points meets FRR = FAR."""
+    difference = frr - far
+    after = int(np.argmax(difference >= 0))
+    if difference[after] == 0 or after == 0:
+        return float(frr[after])
+    before = after - 1
+    share = -difference[before] / (difference[after] - difference[before])
+    return float(frr[before] + share * (frr[after] - frr[before]))
+
+
+def _lower_hull(frr: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower convex hull of the operating points, from FAR = 1 to FRR = 1."""
+    hull: list[tuple[float, float]] = []
+    for x, y in sorted({*zip(frr.tolist(), far.tolist(), strict=True), (0.0, 1.0), (1.0, 0.0)}):
+        while len(hull) >= 2:
+            (x0, y0), (x1, y1) = hull[-2], hull[-1]
+            if (x1 - x0) * (y - y0) <= (y1 - y0) * (x - x0):
+                hull.pop()
+            else:
+                break
+        hull.append((x, y))
+    points = np.array(hull)
+    return points[:, 0], points[:, 1]
+
+
+def folded_equal_error_rate(bonafide: np.ndarray, spoof: np.ndarray) -> float:
+    """The smaller of the two equal error rates with either class called the target, as the paper reports it.
+
+    For parity with Huang et al. (2025) only: one operating point per score, tied scores split with the target
+    first, and a detector that is worse than chance reported as better. Nothing above about one half comes out.
+
+    Args:
+        bonafide: Scores of either polarity, shape (n,).
+        spoof: Shape (k,).
+
+    Returns:
+        A fraction.
+
+    Raises:
+        SharpscopeError: If a class is empty or a score not finite.
+
+    Example:
+        >>> folded_equal_error_rate(np.array([-1.0, 0, 1]), np.array([2.0, 3, 4]))
+        0.0
+    """
+    bonafide, spoof = _checked(bonafide, spoof)
+    return min(_rate_per_score(bonafide, spoof), _rate_per_score(spoof, bonafide))
+
+
+def _rate_per_score(target: np.ndarray, other: np.ndarray) -> float:
+    is_target = np.concatenate([np.ones(len(target)), np.zeros(len(other))])
+    is_target = is_target[np.argsort(np.concatenate([target, other]), kind="stable")]
+    frr = np.append(0.0, np.cumsum(is_target) / len(target))
+    far = np.append(1.0, 1 - np.cumsum(1 - is_target) / len(other))
+    best = int(np.argmin(np.abs(frr - far)))
+    return float((frr[best] + far[best]) / 2)
+
+
+def eer_interval(
+    bonafide: np.ndarray,
+    spoof: np.ndarray,
+    *,
+    bonafide_speakers: np.ndarray | None = None,
+    spoof_speakers: np.ndarray | None = None,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    rng: np.random.Generator | int = 0,
+) -> Interval:
+    """Percentile bootstrap interval of the equal error rate.
+
+    Trials are drawn with replacement within each class. With speakers, whole speakers are drawn instead
+    (jointly where they appear in both classes): trials of one speaker err together, and an interval over
+    trials covered 63 % instead of 95 % in a simulation with 25 speakers.
+
+    Args:
+        bonafide: Scores, shape (n,).
+        spoof: Scores, shape (k,).
+        bonafide_speakers: Speaker of each bona fide trial, or None.
+        spoof_speakers: Speaker of each spoofed trial, or None.
+        n_resamples: Draws.
+        confidence: Coverage.
+        rng: Seed or generator.
+
+    Returns:
+        The interval.
+
+    Raises:
+        SharpscopeError: If a class is empty or a score not finite.
+
+    Example:
+        >>> eer_interval(np.array([2.0, 3.0]), np.array([0.0, 1.0]))
+        Interval(low=0.0, high=0.0)
+    """
+    bonafide, spoof = _checked(bonafide, spoof)
+    generator = np.random.default_rng(rng)
+    scores, place = np.unique(np.concatenate([bonafide, spoof]), return_inverse=True)
+    n, n_places = len(bonafide), len(scores)
+    speakers = None
+    if bonafide_speakers is not None and spoof_speakers is not None:
+        speakers = _speaker_numbers(np.asarray(bonafide_speakers), np.asarray(spoof_speakers))
+    rates = []
+    for _ in range(n_resamples):
+        if speakers is None:
+            times = np.concatenate([_draw(generator, n), _draw(generator, len(spoof))])
+        else:
+            times = np.concatenate([_draw(generator, size)[numbers] for numbers, size in speakers])
+        rejected = np.append(0.0, np.cumsum(np.bincount(place[:n], times[:n], n_places)))
+        turned_down = np.append(0.0, np.cumsum(np.bincount(place[n:], times[n:], n_places)))
+        if not rejected[-1] or not turned_down[-1]:
+            continue
+        frr, far = rejected / rejected[-1], 1 - turned_down / turned_down[-1]
+        best = int(np.argmin(np.abs(frr - far)))
+        rates.append((frr[best] + far[best]) / 2)
+    if not rates:
+        return Interval(float("nan"), float("nan"))
+    low, high = np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(low), float(high))
+
+
+def _draw(generator: np.random.Generator, size: int) -> np.ndarray:
+    """Return how often each of ``size`` things is drawn when as many are drawn with replacement."""
+    return np.bincount(generator.integers(size, size=size), minlength=size)
+
+
+def _speaker_numbers(bonafide: np.ndarray, spoof: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    """Return the speaker number of each trial and the number of speakers, drawn jointly or class by class."""
+    if set(bonafide) & set(spoof):
+        names, numbers = np.unique(np.concatenate([bonafide, spoof]), return_inverse=True)
+        return [(numbers, len(names))]
+    parts = [np.unique(speakers, return_inverse=True) for speakers in (bonafide, spoof)]
+    return [(numbers, len(names)) for names, numbers in parts]
