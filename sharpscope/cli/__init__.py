@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sharpscope.cli import landscape, plot  # noqa: F401
+from sharpscope.cli import landscape, plot, table  # noqa: F401
 from sharpscope.cli import measure as _measure
 from sharpscope.cli.group import main
 

@@ -31,6 +31,8 @@ def per_set(correlation: pd.DataFrame) -> pd.DataFrame:
         The rows; ``way`` names measure and radius (and m or preset where several occur).
     """
     rows = correlation[correlation["scope"] == "set"] if "scope" in correlation else correlation
+    if rows.empty:
+        return pd.DataFrame(columns=[*rows.columns, "panel", "way"])
     if "subset" not in rows:
         rows = rows.assign(subset="")
     return rows.assign(panel=selection.panel_names(rows), way=ways(rows))

@@ -1,0 +1,39 @@
+"""`sharpscope table`: one table of a results file, in Markdown or LaTeX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sharpscope.cli.group import main
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["eer", "recipes", "correlations"]))
+@click.argument("results", type=click.Path(dir_okay=False))
+@click.option("--out", type=click.Path(dir_okay=False), help="File to write. [default: standard output]")
+@click.option("--format", type=click.Choice(["markdown", "latex"]), help="[default: by the ending of --out]")
+@click.option("--preset", help="Preset, where the table has several.")
+@click.option(
+    "--baseline", default="", help="Recipe that others are compared with. [default: adam or base...]"
+)
+def table(kind: str, results: str, out: str | None, **options: Any) -> None:
+    r"""Make one table of RESULTS.
+
+    \b
+    eer           EER per checkpoint and set, with intervals
+    recipes       recipes by architecture, paired tests against the baseline
+    correlations  Spearman of each measure with EER, per set
+
+    \b
+    Example:
+        sharpscope table recipes results.csv --out table1.tex
+    """
+    from sharpscope.tables import table as make
+
+    text = make(kind, results, out=out, **options)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        click.echo(f"wrote {out}. Next: sharpscope plot heatmap {results}", err=True)

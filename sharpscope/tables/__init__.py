@@ -1,0 +1,77 @@
+"""Tables for papers: EER with intervals, recipes compared in pairs, correlations; LaTeX (booktabs) or Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from sharpscope.errors import unknown_name
+from sharpscope.results import read_results, replace_file
+from sharpscope.tables.kinds import correlation_table, eer_table, recipe_table
+from sharpscope.tables.layout import Cell, Table
+
+__all__ = ["FORMATS", "TABLES", "Cell", "Kind", "Table", "table"]
+
+FORMATS = ("markdown", "latex")
+
+
+class Kind(NamedTuple):
+    """A registered kind of table.
+
+    Attributes:
+        function: Makes it from the results.
+        summary: One line for `sharpscope table --help`.
+    """
+
+    function: Callable[..., Table]
+    summary: str
+
+
+TABLES: dict[str, Kind] = {
+    "eer": Kind(eer_table, "EER per checkpoint and set, with intervals"),
+    "recipes": Kind(recipe_table, "recipes by architecture, paired tests against the baseline"),
+    "correlations": Kind(correlation_table, "Spearman of each measure with EER, per set"),
+}
+
+
+def table(
+    kind: str,
+    results: str | Path | pd.DataFrame,
+    *,
+    out: str | Path | None = None,
+    format: str | None = None,  # the name that the option has on the command line
+    preset: str | None = None,
+    baseline: str = "",
+    correlation: Any = None,
+) -> str:
+    """Make one table of a results file.
+
+    Args:
+        kind: A key of ``TABLES``.
+        results: The results file, or its table.
+        out: Where to write it; nothing is written when None.
+        format: "markdown" or "latex"; None goes by the ending of ``out``.
+        preset: Whose scoring; None takes the table's first.
+        baseline: Recipe that others are compared with.
+        correlation: What `correlate` returned; computed when needed and None.
+
+    Returns:
+        The text.
+
+    Raises:
+        UsageError: If the kind or format is unknown, or there is nothing of the kind to tabulate.
+    """
+    if kind not in TABLES:
+        raise unknown_name("kind of table", kind, TABLES)
+    format = format or ("latex" if str(out or "").endswith(".tex") else "markdown")
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    rows = results if isinstance(results, pd.DataFrame) else read_results(results)
+    made = TABLES[kind].function(rows, preset=preset, baseline=baseline, correlation=correlation)
+    text = made.latex() if format == "latex" else made.markdown()
+    if out is not None:
+        replace_file(Path(out), text)
+    return text
