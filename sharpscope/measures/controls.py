@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sharpscope.measures.group import Group
 from sharpscope.measures.objectives import prediction_entropy, signed_margin
-from sharpscope.measures.worst_case import Values
+from sharpscope.measures.registry import FREE, Measure, Values
 
 # A margin at which float32 cross-entropy is exactly zero.
 SATURATED = 17.0
@@ -124,3 +124,64 @@ def saturated(group: Group, radii: Sequence[float] = ()) -> Values:
         One value, from 0 to 1.
     """
     return _mean(group, (signed_margin(group.logits, group.labels) >= SATURATED).double())
+
+
+_UNCHANGED = ("layer", "node")
+
+MEASURES: dict[str, Measure] = {
+    "loss": Measure(
+        loss, "cross-entropy, in nats", "", ("paper", "default", "controls"), False, (), FREE, _UNCHANGED
+    ),
+    "grad_norm": Measure(
+        grad_norm,
+        "norm of the group's gradient",
+        "",
+        ("paper", "default", "controls"),
+        False,
+        ("label",),
+        "2 shared",
+    ),
+    "param_norm": Measure(
+        param_norm,
+        "norm of the live weights",
+        "",
+        ("default", "controls"),
+        False,
+        (),
+        FREE,
+        ("logits", "labels"),
+    ),
+    "entropy": Measure(
+        entropy,
+        "entropy of the detector's output, in nats",
+        "",
+        ("default", "controls", "label_free"),
+        False,
+        (),
+        FREE,
+        (*_UNCHANGED, "labels"),
+    ),
+    "margin": Measure(
+        margin, "mean margin of the right class", "", ("default", "controls"), False, (), FREE, _UNCHANGED
+    ),
+    "confidence": Measure(
+        confidence,
+        "mean absolute logit difference",
+        "",
+        ("controls", "label_free"),
+        False,
+        (),
+        FREE,
+        (*_UNCHANGED, "labels"),
+    ),
+    "saturated": Measure(
+        saturated,
+        "share of trials at which float32 cross-entropy is exactly zero",
+        "",
+        ("controls",),
+        False,
+        (),
+        FREE,
+        _UNCHANGED,
+    ),
+}

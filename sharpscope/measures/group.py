@@ -7,7 +7,8 @@ and backward run over physical batches and accumulate, so m is bound by patience
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,6 +38,7 @@ class Group:
     Attributes:
         logits: Shape (m, 2), float64, at the trained weights.
         forwards: Passes of the whole group through the network so far, a backward counted as two.
+        cache: What a measure has computed and another one of the same group may reuse.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Group:
         self.batch_size = batch_size
         self.seed = seed
         self.forwards = 0
+        self.cache: dict[Hashable, Any] = {}
         self.gradients: dict[str, list[Tensor]] = {}
         self._temperature = 1.0
         if any(get_objective(name).matched for name in objectives):
@@ -196,8 +199,10 @@ class Group:
             raise SharpscopeError(f"the loss is not finite at a step of {scale:.3g} along the perturbation")
         return rise
 
-    def gradient_at(self, direction: Direction, scale: float, *, objective: str = "label") -> list[Tensor]:
-        """Return the gradient at ``trained + scale * direction`` and put the weights back.
+    def gradient_at(
+        self, direction: Direction, scale: float, *, objective: str = "label"
+    ) -> tuple[float, list[Tensor]]:
+        """Return rise and gradient at ``trained + scale * direction`` and put the weights back.
 
         Args:
             direction: One tensor per live parameter.
@@ -205,27 +210,45 @@ class Group:
             objective: Which loss.
 
         Returns:
-            One tensor per live parameter.
+            How much the loss is higher there, from the forward that carries the graph (`rise` is exact where
+            kernels with and without one differ), and one tensor per live parameter.
+
+        Raises:
+            SharpscopeError: If the loss or a component of the gradient is not finite.
         """
         _, labels = self._targets(objective, self.logits, self.labels)
+        loss = get_objective(objective).loss
         total = [torch.zeros_like(p) for p in self.live.tensors]
+        moved = []
         try:
             self.live.move(direction, scale)
             for part in self.batches():
                 with torch.enable_grad():
                     scaled, _ = self._targets(objective, self.forward(self.waves[part]), labels[part])
-                    loss = (get_objective(objective).loss(scaled, labels[part]) * self.weights[part]).sum()
+                    losses = loss(scaled.double(), labels[part])
                     gradient = torch.autograd.grad(
-                        loss, self.live.parameters, allow_unused=True, materialize_grads=True
+                        (losses * self.weights[part]).sum(),
+                        self.live.parameters,
+                        allow_unused=True,
+                        materialize_grads=True,
                     )
                 torch._foreach_add_(total, gradient)
+                moved.append(losses.detach())
         finally:
             self.live.restore()
         self.forwards += 3
-        return total
+        rise = float(((torch.cat(moved) - self.losses(objective)) * self.weights).sum())
+        if not (math.isfinite(rise) and all(bool(torch.isfinite(g).all()) for g in total)):
+            raise SharpscopeError(
+                f"the loss or its gradient is not finite at a step of {scale:.3g} along the perturbation; "
+                "take smaller radii with --rho"
+            )
+        return rise, total
 
     def noise(self, index: int, kind: str = "gaussian") -> list[Tensor]:
         """Return the index-th random direction: the same for every group, set and checkpoint of a shape.
+
+        Drawn in float32 whatever the precision of the network, so that a run in float64 checks one in float32.
 
         Args:
             index: Number of the draw.
@@ -238,8 +261,8 @@ class Group:
         generator.manual_seed((self.seed * 1_000_003 + index) & 0x7FFF_FFFF_FFFF_FFFF)
         draws = []
         for tensor in self.live.tensors:
-            draw = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype, device=tensor.device)
-            draws.append(draw if kind == "gaussian" else torch.where(draw < 0, -1.0, 1.0).to(draw.dtype))
+            draw = torch.randn(tensor.shape, generator=generator, dtype=torch.float32, device=tensor.device)
+            draws.append((draw if kind == "gaussian" else torch.where(draw < 0, -1.0, 1.0)).to(tensor.dtype))
         return draws
 
     def gradient_norm(self, objective: str = "label") -> float:

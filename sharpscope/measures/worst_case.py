@@ -1,18 +1,85 @@
-r"""Worst-case sharpness: how much the loss can rise within a radius of the trained weights."""
+r"""Worst-case sharpness in one step: how much the loss can rise within a radius of the trained weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Literal
 
-import torch
+from torch import Tensor
 
 from sharpscope.measures.group import Group
+from sharpscope.measures.registry import FORET, KWON, SHARED, Measure, Values
+from sharpscope.measures.scaling import Scaling, scaled, scales
 from sharpscope.parameters import dot
 
-Values = dict[float | None, float]
+Norm = Literal["l2", "linf"]
 
 # Below this a group has no usable direction: every trial is saturated, the surface is flat in float32.
 FLAT = 1e-30
+
+
+def ascent_direction(gradient: Sequence[Tensor], norm: Norm) -> list[Tensor] | None:
+    r"""Return the step of unit length along which the loss rises fastest.
+
+    Args:
+        gradient: In the coordinates in which the neighbourhood is a ball.
+        norm: "l2" gives :math:`g / \lVert g \rVert_2`, "linf" gives sign(g).
+
+    Returns:
+        One tensor per parameter; None where the gradient vanishes.
+
+    Example:
+        >>> import torch
+        >>> ascent_direction([torch.tensor([3.0, -4.0])], "linf")[0].tolist()
+        [1.0, -1.0]
+    """
+    length = dot(gradient, gradient) ** 0.5
+    if length < FLAT:
+        return None
+    if norm == "linf":
+        return [g.sign() for g in gradient]
+    return [g / length for g in gradient]
+
+
+def first_order(
+    group: Group,
+    radii: Sequence[float],
+    *,
+    norm: Norm = "l2",
+    scaling: Scaling = "none",
+    eta: float = 0.0,
+    objective: str = "label",
+) -> Values:
+    r"""Rise of the loss at the boundary of a neighbourhood, in the direction of steepest ascent.
+
+    .. math::
+        S(\rho) = L_G(w + \rho\, T v) - L_G(w), \qquad
+        v = T g / \lVert T g \rVert_2 \ \text{(l2)}, \quad v = \mathrm{sign}(T g)\ \text{(linf)}
+
+    Values are kept in the group's cache, so that measures built on them cost nothing more.
+
+    Args:
+        group: The trials.
+        radii: rho.
+        norm: Of the neighbourhood in whitened coordinates.
+        scaling: T; see `scales`.
+        eta: Added to T.
+        objective: Which loss is perturbed and differenced.
+
+    Returns:
+        The rise in nats per radius; 0 where the gradient vanishes.
+    """
+    key = ("first_order", norm, scaling, eta, objective)
+    missing = [rho for rho in radii if (*key, rho) not in group.cache]
+    if missing:
+        transform = scales(group.live.trained, scaling, eta)
+        step = ascent_direction(scaled(group.gradient(objective), transform), norm)
+        direction = None if step is None else scaled(step, transform)
+        for rho in missing:
+            rise = 0.0 if direction is None else group.rise(direction, rho, objective=objective)
+            group.cache[(*key, rho)] = rise
+    return {rho: group.cache[(*key, rho)] for rho in radii}
 
 
 def sam(group: Group, radii: Sequence[float], *, objective: str = "label") -> Values:
@@ -36,11 +103,7 @@ def sam(group: Group, radii: Sequence[float], *, objective: str = "label") -> Va
     Example:
         For L(w) = w^2 / 2 at w = 1 the rise is rho + rho^2 / 2 (``tests/test_measures.py``).
     """
-    gradient = group.gradient(objective)
-    norm = dot(gradient, gradient) ** 0.5
-    if norm < FLAT:
-        return dict.fromkeys(radii, 0.0)
-    return {rho: group.rise(gradient, rho / norm, objective=objective) for rho in radii}
+    return first_order(group, radii, objective=objective)
 
 
 def asam(group: Group, radii: Sequence[float], *, objective: str = "label", eta: float = 0.0) -> Values:
@@ -66,13 +129,7 @@ def asam(group: Group, radii: Sequence[float], *, objective: str = "label", eta:
     Example:
         For L(w) = w^2 / 2 at w = 2: T g = 4, the step is 2 rho, the rise 4 rho + 2 rho^2.
     """
-    gradient = group.gradient(objective)
-    scaled = [(w.abs() + eta) * g for w, g in zip(group.live.trained, gradient, strict=True)]
-    norm = dot(scaled, scaled) ** 0.5
-    if norm < FLAT:
-        return dict.fromkeys(radii, 0.0)
-    direction = [(w.abs() + eta) * s for w, s in zip(group.live.trained, scaled, strict=True)]
-    return {rho: group.rise(direction, rho / norm, objective=objective) for rho in radii}
+    return first_order(group, radii, scaling="elementwise", eta=eta, objective=objective)
 
 
 def sam_linf(group: Group, radii: Sequence[float], *, objective: str = "label") -> Values:
@@ -93,8 +150,7 @@ def sam_linf(group: Group, radii: Sequence[float], *, objective: str = "label") 
     Example:
         For L(w) = (3 w_1 + 4 w_2) the rise is 7 rho.
     """
-    direction = [g.sign() for g in group.gradient(objective)]
-    return {rho: group.rise(direction, rho, objective=objective) for rho in radii}
+    return first_order(group, radii, norm="linf", objective=objective)
 
 
 def asam_linf(group: Group, radii: Sequence[float], *, objective: str = "label") -> Values:
@@ -115,9 +171,7 @@ def asam_linf(group: Group, radii: Sequence[float], *, objective: str = "label")
     Example:
         For L(w) = 3 w_1 at w = 2 the rise is 6 rho.
     """
-    pairs = zip(group.live.trained, group.gradient(objective), strict=True)
-    direction = [w.abs() * g.sign() for w, g in pairs]
-    return {rho: group.rise(direction, rho, objective=objective) for rho in radii}
+    return first_order(group, radii, norm="linf", scaling="elementwise", objective=objective)
 
 
 def asam_filterwise(group: Group, radii: Sequence[float], *, objective: str = "label") -> Values:
@@ -140,17 +194,125 @@ def asam_filterwise(group: Group, radii: Sequence[float], *, objective: str = "l
     Example:
         For one filter w = (3, 4) and gradient (1, 0): T = 5, T g has norm 5, the step is (5 rho, 0).
     """
-    scales = [_filter_norm(w) for w in group.live.trained]
-    scaled = [t * g for t, g in zip(scales, group.gradient(objective), strict=True)]
-    norm = dot(scaled, scaled) ** 0.5
-    if norm < FLAT:
-        return dict.fromkeys(radii, 0.0)
-    direction = [t * s for t, s in zip(scales, scaled, strict=True)]
-    return {rho: group.rise(direction, rho / norm, objective=objective) for rho in radii}
+    return first_order(group, radii, scaling="filterwise", objective=objective)
 
 
-def _filter_norm(weight: torch.Tensor) -> torch.Tensor:
-    if weight.dim() < 2:
-        return weight.abs()
-    norms: torch.Tensor = weight.flatten(1).norm(dim=1)  # (filters,)
-    return norms.view(-1, *[1] * (weight.dim() - 1)).expand_as(weight)
+def relative_rise(
+    group: Group, radii: Sequence[float], *, scaling: Scaling = "none", objective: str = "label"
+) -> Values:
+    r"""First-order sharpness as a share of the loss, :math:`S(\rho) / L_G(w)`.
+
+    A detector under shift has a high loss, and with it a high gradient and a high sharpness; the share takes
+    the first of these out. Cost: none beside `sam` or `asam`.
+
+    Args:
+        group: The trials.
+        radii: rho.
+        scaling: "none" for `sam`, "elementwise" for `asam`.
+        objective: Which loss.
+
+    Returns:
+        One value per radius, without unit; 0 where the loss itself is 0 in float64.
+
+    Example:
+        For L(w) = w^2 / 2 at w = 1 it is 2 rho + rho^2.
+    """
+    loss = group.loss(objective)
+    rises = first_order(group, radii, scaling=scaling, objective=objective)
+    return {rho: rise / loss if loss > 0.0 else 0.0 for rho, rise in rises.items()}
+
+
+def keskar(group: Group, radii: Sequence[float], *, objective: str = "label") -> Values:
+    r"""Rise within a box scaled by the weights, in per cent of one plus the loss.
+
+    .. math:: 100 \, \frac{\max_{|\epsilon_i| \le \rho (|w_i| + 1)} L_G(w + \epsilon) - L_G(w)}{1 + L_G(w)}
+
+    The epsilon-sharpness of Keskar et al. (2017) with the maximum taken by one step. Cost: as `sam`.
+
+    Args:
+        group: The trials.
+        radii: rho, their epsilon.
+        objective: Which loss.
+
+    Returns:
+        One value per radius, in per cent.
+
+    Example:
+        For L(w) = w^2 / 2 at w = 1 the step is 2 rho: 100 (2 rho + 2 rho^2) / 1.5.
+    """
+    rises = first_order(group, radii, norm="linf", scaling="elementwise", eta=1.0, objective=objective)
+    return {rho: 100.0 * rise / (1.0 + group.loss(objective)) for rho, rise in rises.items()}
+
+
+_LAYER_NODE = ("layer", "node")
+_LABEL = ("label",)
+
+MEASURES: dict[str, Measure] = {
+    "sam": Measure(
+        sam, "first-order worst case in an l2 ball", FORET, ("paper", "default"), True, _LABEL, SHARED
+    ),
+    "asam": Measure(
+        asam,
+        "the same, each weight scaled by its size",
+        KWON,
+        ("default",),
+        True,
+        _LABEL,
+        SHARED,
+        _LAYER_NODE,
+    ),
+    "asam_eta": Measure(
+        partial(asam, eta=0.01),
+        "asam with eta = 0.01 as in its code",
+        KWON,
+        ("worst_case",),
+        True,
+        _LABEL,
+        SHARED,
+    ),
+    "asam_filterwise": Measure(
+        asam_filterwise,
+        "worst case scaled by the norm of each filter",
+        KWON,
+        ("worst_case",),
+        True,
+        _LABEL,
+        SHARED,
+        ("layer",),
+    ),
+    "sam_linf": Measure(
+        sam_linf, "worst case in an l-infinity ball", FORET, ("worst_case",), True, _LABEL, SHARED
+    ),
+    "asam_linf": Measure(
+        asam_linf,
+        "worst case when each weight moves by a fraction of its size",
+        KWON,
+        ("worst_case",),
+        True,
+        _LABEL,
+        SHARED,
+        _LAYER_NODE,
+    ),
+    "keskar": Measure(
+        keskar,
+        "worst case in a box of |w| + 1, in per cent of 1 + loss",
+        "Keskar et al. (2017)",
+        ("worst_case", "scale_free"),
+        True,
+        _LABEL,
+        SHARED,
+    ),
+    "sam_relative": Measure(
+        relative_rise, "sam as a share of the loss", FORET, ("scale_free",), True, _LABEL, SHARED
+    ),
+    "asam_relative": Measure(
+        partial(relative_rise, scaling="elementwise"),
+        "asam as a share of the loss",
+        KWON,
+        ("scale_free",),
+        True,
+        _LABEL,
+        SHARED,
+        _LAYER_NODE,
+    ),
+}
