@@ -56,9 +56,8 @@ def test_rows_equal_a_slow_computation(tmp_path: Path, tone_set: Path, model_fil
     network.load_state_dict(torch.load(path, weights_only=True))
     protocol = pd.read_csv(tone_set)
     labels = (protocol["label"] == "bonafide").to_numpy().astype(int)
-    waves = torch.stack(
-        [torch.from_numpy(read_audio(tone_set.parent / f, 16_000)) for f in protocol["file"]]
-    ).double()
+    audio = [read_audio(tone_set.parent / name, 16_000) for name in protocol["file"]]
+    waves = torch.stack([torch.from_numpy(fit_length(wave, 64_600)) for wave in audio]).double()
     values: dict[tuple[str, float], list[float]] = {}
     live = [p for n, p in network.named_parameters() if not n.startswith("spare")]
     for group in make_groups(labels, 4):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sharpscope.cli import landscape, plot, table  # noqa: F401
-from sharpscope.cli import measure as _measure
+from sharpscope.cli import correlate, landscape, measure, plot, table  # noqa: F401
 from sharpscope.cli.group import main
 
 __all__ = ["main"]

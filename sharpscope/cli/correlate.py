@@ -1,0 +1,74 @@
+"""`sharpscope correlate`."""
+
+from __future__ import annotations
+
+import click
+
+from sharpscope.cli.group import main
+
+
+@main.command()
+@click.argument("results", type=click.Path())
+@click.option(
+    "--out-dir", default="correlation", show_default=True, type=click.Path(), help="Folder for the files."
+)
+@click.option("--measures", help="Names to correlate, with commas.  [default: all in the table]")
+@click.option("--by", type=click.Choice(["recipe", "arch"]), help="Also correlate within its groups.")
+@click.option("--seed", default=0, show_default=True, help="Of random permutations and resamples.")
+@click.option(
+    "--venue", default="interspeech", show_default=True, help="interspeech, ieee or web: size of figures."
+)
+@click.option("--no-figures", is_flag=True, help="Tables and summary only.")
+def correlate(
+    results: str, out_dir: str, measures: str | None, by: str | None, seed: int, venue: str, no_figures: bool
+) -> None:
+    r"""Say whether sharpness goes with equal error rate, with p-values that hold.
+
+    \b
+    sharpscope correlate results.csv
+    sharpscope correlate results.csv --by arch --venue ieee
+    """
+    from sharpscope.correlate import correlate as run
+    from sharpscope.correlate import write_correlation
+
+    names = [name.strip() for name in (measures or "").split(",") if name.strip()]
+    correlation = run(results, measures=names, by=by, seed=seed)
+    files = write_correlation(correlation, out_dir)
+    if not no_figures:
+        from sharpscope.figures import write_correlation_figures
+
+        files += write_correlation_figures(correlation.results, correlation, out_dir, venue=venue)
+    click.echo(_printed(correlation.table))
+    click.echo(f"\n{correlation.summary}")
+    click.echo(
+        f"wrote {len(files)} files into {out_dir}: {', '.join(sorted({f.name for f in files[:3]}))}, figures",
+        err=True,
+    )
+    click.echo(f"next: sharpscope plot forest {results}", err=True)
+
+
+def _printed(table: object) -> str:
+    """Return the table as it is shown: few columns, two decimals."""
+    import pandas as pd
+
+    assert isinstance(table, pd.DataFrame)
+    columns = [
+        "scope",
+        "set",
+        "measure",
+        "rho",
+        "n",
+        "spearman",
+        "spearman_low",
+        "spearman_high",
+        "kendall",
+        "p",
+        "p_holm",
+    ]
+    shown = table[columns].copy()
+    shown["set"] = table["set"] + table["subset"].map(lambda subset: f"@{subset}" if subset else "")
+    formats = {"rho": "{:g}", "n": "{:.0f}", "p": "{:.3g}", "p_holm": "{:.3g}"}
+    for column in columns[3:]:
+        pattern = formats.get(column, "{:.2f}")
+        shown[column] = [pattern.format(v) if v == v else "--" for v in shown[column].astype(float)]
+    return shown.to_string(index=False)

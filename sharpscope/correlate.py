@@ -1,0 +1,357 @@
+"""Does sharpness go with equal error rate? One results table in, one correlation table and its words out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sharpscope import statistics
+from sharpscope.errors import UsageError, unknown_name
+from sharpscope.results import read_results, replace_file
+from sharpscope.summary import summarise
+
+COLUMNS = (
+    "scope",
+    "set",
+    "subset",
+    "measure",
+    "rho",
+    "m",
+    "preset",
+    "n",
+    "n_dropped",
+    "ties",
+    "spearman",
+    "spearman_low",
+    "spearman_high",
+    "kendall",
+    "kendall_low",
+    "kendall_high",
+    "pearson",
+    "p",
+    "p_kendall",
+    "p_holm",
+    "q_bh",
+    "min_detectable",
+    "note",
+)
+FEWEST = 5
+N_BOOTSTRAP = 9_999
+WAY = ["measure", "rho", "m", "preset"]
+PLACE = ["set", "subset"]
+
+
+class Correlation(NamedTuple):
+    """What `correlate` found.
+
+    Attributes:
+        table: One row per scope, set and measure; columns ``COLUMNS``.
+        summary: Markdown paragraphs: what the data support, what they do not, and a sentence for a paper.
+        warnings: One line each.
+        results: The rows that were correlated.
+    """
+
+    table: pd.DataFrame
+    summary: str
+    warnings: tuple[str, ...]
+    results: pd.DataFrame
+
+
+def correlate(
+    results: pd.DataFrame | str | Path,
+    *,
+    measures: Sequence[str] = (),
+    by: str | None = None,
+    seed: int = 0,
+) -> Correlation:
+    """Correlate every measure with equal error rate, per set and over sets.
+
+    Per set the test of record is Spearman's, permuting checkpoints (every order up to nine, 9,999 random
+    ones beyond); its p-values are adjusted over the whole call (Holm; Benjamini and Hochberg). Over sets the
+    within-set correlations are averaged and the checkpoints permuted in all sets at once, because a
+    checkpoint that is good on one set is good on others and the cells are not independent. The cloud of all
+    cells is described without a p-value.
+
+    Args:
+        results: A results table or its file.
+        measures: Names to correlate; none takes all.
+        by: "recipe" or "arch": also correlate within its groups, permuting only inside them.
+        seed: Of random permutations and resamples.
+
+    Returns:
+        The tables and their words.
+
+    Raises:
+        UsageError: If nothing can be correlated: no rows, one checkpoint, or an unknown measure or grouping.
+    """
+    table = results if isinstance(results, pd.DataFrame) else read_results(results)
+    table, warnings = _chosen(table, measures)
+    if by not in (None, "recipe", "arch"):
+        raise unknown_name("grouping", str(by), ("recipe", "arch"))
+    rows: list[dict[str, Any]] = []
+    for way, part in _groups(table, WAY):
+        rows += [_set_row(way, place, cells, seed) for place, cells in _groups(part, PLACE)]
+        rows += _joint_rows(way, part, seed)
+        if by is not None:
+            rows += [_within_row(way, place, cells, by, seed) for place, cells in _groups(part, PLACE)]
+    found = pd.DataFrame(rows, columns=list(COLUMNS))
+    _adjust(found)
+    return Correlation(found, summarise(found, table, warnings), tuple(warnings), table)
+
+
+def _groups(table: pd.DataFrame, columns: list[str]) -> Iterable[tuple[dict[str, Any], pd.DataFrame]]:
+    """Yield the values of some columns with the rows that have them, in order of appearance."""
+    for values, part in table.groupby(columns, sort=False, dropna=False):
+        yield dict(zip(columns, values, strict=True)), part
+
+
+def _chosen(table: pd.DataFrame, measures: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    if table.empty:
+        raise UsageError("the results table has no rows; fill it with `sharpscope measure`")
+    known = list(dict.fromkeys(table["measure"]))
+    for name in measures:
+        if name not in known:
+            raise unknown_name("measure in the table", name, known)
+    if measures:
+        table = table[table["measure"].isin(list(measures))]
+    if table["sha256"].nunique() < 2:
+        raise UsageError(
+            "the table holds one checkpoint; a correlation needs several, measured into the same file"
+        )
+    twice = table.duplicated([*WAY, *PLACE, "sha256"])
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise UsageError(
+            f"{row['checkpoint']} stands more than once on {row['set']} for {row['measure']} (other trials or other "
+            "conventions); keep one of them: a checkpoint counted twice is no evidence"
+        )
+    warnings = []
+    if (table["score_rule"] == "folded_spoof_logit").any():
+        warnings.append(
+            "EERs of the preset huang2025 are folded (never above one half), which changes the ranking of "
+            "checkpoints on sets where some are worse than chance"
+        )
+    for column, what in (
+        ("preset", "presets"),
+        ("m", "group sizes"),
+        ("polarity_source", "sources of polarity"),
+    ):
+        values = sorted({str(value) for value in table[column].dropna()} - {""})
+        if len(values) > 1:
+            warnings.append(
+                f"several {what} in one table ({', '.join(values)}): never compared with one another"
+            )
+    return table, warnings
+
+
+def _pairs(cells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
+    x, y = cells["value"].to_numpy(float), cells["eer"].to_numpy(float)
+    good = np.isfinite(x) & np.isfinite(y)
+    return x[good], y[good], int((~good).sum())
+
+
+def _blank(scope: str, way: dict[str, Any], place: dict[str, Any]) -> dict[str, Any]:
+    return {**dict.fromkeys(COLUMNS, math.nan), "note": "", **way, **place, "scope": scope}
+
+
+def _set_row(way: dict[str, Any], place: dict[str, Any], cells: pd.DataFrame, seed: int) -> dict[str, Any]:
+    x, y, dropped = _pairs(cells)
+    n = len(x)
+    row = _blank("set", way, place)
+    row |= {"n": n, "n_dropped": dropped, "ties": (n - len(np.unique(x))) + (n - len(np.unique(y)))}
+    notes = [f"{dropped} without a number dropped"] if dropped else []
+    if n < 3:
+        notes.append("fewer than 3 checkpoints")
+    elif np.ptp(x) == 0 or np.ptp(y) == 0:
+        notes.append(f"constant {'measure' if np.ptp(x) == 0 else 'EER'}")
+    else:
+        row |= _coefficients(x, y)
+        if n >= FEWEST:
+            row |= {
+                "p": statistics.spearman_p(x, y, rng=seed),
+                "p_kendall": statistics.kendall_p(x, y, rng=seed),
+            }
+        else:
+            notes.append("fewer than 5 checkpoints cannot reach 5 %")
+    return {**row, "note": "; ".join(notes)}
+
+
+def _coefficients(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    r, tau, n = statistics.spearman(x, y), statistics.kendall(x, y), len(x)
+    r_ends, tau_ends = statistics.spearman_interval(r, n), statistics.kendall_interval(tau, n)
+    return {
+        "spearman": r,
+        "spearman_low": r_ends.low,
+        "spearman_high": r_ends.high,
+        "kendall": tau,
+        "kendall_low": tau_ends.low,
+        "kendall_high": tau_ends.high,
+        "pearson": statistics.pearson(x, y),
+        "min_detectable": statistics.minimum_detectable(n),
+    }
+
+
+def _wide(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return measure and EER as checkpoints x sets, of the checkpoints that have a number everywhere."""
+    finite = part[np.isfinite(part["value"]) & np.isfinite(part["eer"])]
+    place = finite["set"] + "\0" + finite["subset"]
+    wide = [
+        finite.assign(place=place).pivot(index="sha256", columns="place", values=v) for v in ("value", "eer")
+    ]
+    complete = wide[0].notna().all(axis=1)
+    x, y = (frame[complete].to_numpy(float) for frame in wide)
+    return x, y
+
+
+def _joint_rows(way: dict[str, Any], part: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
+    x, y = _wide(part)
+    n, k = x.shape
+    if k < 2 or n < 3:
+        return []
+    zx, zy = statistics.standardised_ranks(x), statistics.standardised_ranks(y)
+    usable = np.isfinite(zx).all(axis=0) & np.isfinite(zy).all(axis=0)
+    zx, zy = zx[:, usable], zy[:, usable]
+    nowhere = {"set": "all sets", "subset": ""}
+    row = _blank("mean_within", way, nowhere)
+    row |= {"n": n, "n_dropped": part["sha256"].nunique() - n}
+    if zx.shape[1]:
+        within = (zx * zy).sum(axis=0)
+        mean = float(within.mean())
+        low, high, degenerate = _checkpoint_bootstrap(x[:, usable], y[:, usable], seed)
+        row |= {"spearman": mean, "spearman_low": low, "spearman_high": high}
+        if n >= FEWEST:
+            order = statistics.orders(n, rng=seed)
+            null = np.concatenate(
+                [np.einsum("bns,ns->b", zx[block], zy) for block in statistics.blocks(order)]
+            )
+            exact = n <= statistics.EXACT_UP_TO
+            row["p"] = statistics.p_of(mean, null / zx.shape[1], exact=exact)
+        row["note"] = f"{zx.shape[1]} sets, lowest {within.min():.2f}" + (
+            f", {degenerate} resamples without a rank dropped" if degenerate else ""
+        )
+    cells_x, cells_y = x.ravel(), y.ravel()
+    cloud = _blank("pooled", way, nowhere)
+    cloud |= {"n": len(cells_x), "spearman": statistics.spearman(cells_x, cells_y)}
+    cloud |= {
+        "kendall": statistics.kendall(cells_x, cells_y),
+        "pearson": statistics.pearson(cells_x, cells_y),
+    }
+    cloud["note"] = "descriptive: cells of one checkpoint or one set are not independent"
+    if row["spearman"] * cloud["spearman"] < 0:
+        cloud["note"] += "; sign opposite to that within sets (Simpson)"
+    return [row, cloud]
+
+
+def _checkpoint_bootstrap(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float, int]:
+    """Return the percentile interval of the mean within-set correlation, resampling checkpoints."""
+    generator = np.random.default_rng(seed)
+    n = len(x)
+    means, degenerate = [], 0
+    for _ in range(N_BOOTSTRAP if n * x.shape[1] < 5000 else 999):
+        drawn = generator.integers(n, size=n)
+        products = statistics.standardised_ranks(x[drawn]) * statistics.standardised_ranks(y[drawn])
+        mean = float(products.sum(axis=0).mean())
+        if math.isfinite(mean):
+            means.append(mean)
+        else:
+            degenerate += 1
+    if not means:
+        return math.nan, math.nan, degenerate
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high), degenerate
+
+
+def _within_row(
+    way: dict[str, Any], place: dict[str, Any], cells: pd.DataFrame, by: str, seed: int
+) -> dict[str, Any]:
+    """Correlate rank residuals within strata, permuting only inside them."""
+    finite = cells[np.isfinite(cells["value"]) & np.isfinite(cells["eer"])]
+    strata = finite.groupby(by)["sha256"].transform("size") > 1
+    finite = finite[strata]
+    row = _blank(f"within_{by}", way, place)
+    row |= {"n": len(finite), "n_dropped": len(cells) - len(finite)}
+    if len(finite) < FEWEST:
+        return {**row, "note": f"fewer than 5 checkpoints share a {by} with another"}
+    labels = finite[by].to_numpy()
+    residuals = []
+    for column in ("value", "eer"):
+        ranked = statistics.ranks(finite[column].to_numpy(float))
+        for label in np.unique(labels):
+            ranked[labels == label] -= ranked[labels == label].mean()
+        residuals.append(ranked)
+    lengths = [float(np.linalg.norm(r)) for r in residuals]
+    if min(lengths) < statistics.SAME:
+        return {**row, "note": f"constant within every {by}"}
+    observed = float(residuals[0] @ residuals[1]) / math.prod(lengths)
+    generator = np.random.default_rng(seed)
+    null = []
+    for _ in range(statistics.N_PERMUTATIONS):
+        order = np.arange(len(labels))
+        for label in np.unique(labels):
+            inside = np.flatnonzero(labels == label)
+            order[inside] = generator.permutation(inside)
+        null.append(float(residuals[0][order] @ residuals[1]) / math.prod(lengths))
+    row |= {"spearman": observed, "p": statistics.p_of(observed, np.array(null), exact=False)}
+    return row
+
+
+def _adjust(table: pd.DataFrame) -> None:
+    """Adjust the per-set p-values over the family: every set and measure of this call."""
+    from statsmodels.stats.multitest import multipletests
+
+    family = (table["scope"] == "set") & table["p"].notna()
+    if family.any():
+        p = table.loc[family, "p"].to_numpy(float)
+        table.loc[family, "p_holm"] = multipletests(p, method="holm")[1]
+        table.loc[family, "q_bh"] = multipletests(p, method="fdr_bh")[1]
+
+
+def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Path]:
+    """Write the table as CSV and LaTeX and the summary as Markdown.
+
+    Args:
+        correlation: What `correlate` returned.
+        out_dir: Folder; made when it does not exist.
+
+    Returns:
+        The files.
+    """
+    folder = Path(out_dir)
+    files = [folder / "correlations.csv", folder / "correlations.tex", folder / "summary.md"]
+    replace_file(files[0], correlation.table.to_csv(index=False, lineterminator="\n"))
+    replace_file(files[1], _latex(correlation.table))
+    replace_file(files[2], correlation.summary)
+    return files
+
+
+def _latex(table: pd.DataFrame) -> str:
+    """Return the per-set answers as a booktabs table, coefficients with their intervals."""
+    shown = table[table["scope"].isin(["set", "mean_within"])]
+    rows = pd.DataFrame(
+        {
+            "Set": shown["set"] + shown["subset"].map(lambda s: f" {s}" if s else ""),
+            "Measure": [
+                m if math.isnan(r) else f"{m} ({r:g})"
+                for m, r in zip(shown["measure"], shown["rho"], strict=True)
+            ],
+            "$n$": [f"{n:.0f}" for n in shown["n"]],
+            "Spearman [95\\,\\%]": [
+                "--" if math.isnan(r) else f"{r:.2f}" + ("" if math.isnan(a) else f" [{a:.2f}, {b:.2f}]")
+                for r, a, b in zip(
+                    shown["spearman"], shown["spearman_low"], shown["spearman_high"], strict=True
+                )
+            ],
+            "Kendall": ["--" if math.isnan(t) else f"{t:.2f}" for t in shown["kendall"]],
+            "$p$": ["--" if math.isnan(p) else f"{p:.3g}" for p in shown["p"]],
+            "$p_\\mathrm{Holm}$": ["--" if math.isnan(p) else f"{p:.3g}" for p in shown["p_holm"]],
+        }
+    )
+    for column in ("Set", "Measure"):
+        rows[column] = rows[column].str.replace("_", r"\_", regex=False)
+    text: str = rows.style.hide(axis="index").to_latex(hrules=True, column_format="llrlrrr")
+    return text

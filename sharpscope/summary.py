@@ -1,0 +1,125 @@
+"""What a correlation table does and does not support, in plain words with its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+FEW = 10
+CONTROLS = ("loss", "grad_norm", "param_norm", "entropy", "margin", "confidence", "saturated")
+
+
+def _way(row: pd.Series) -> str:
+    return str(row["measure"]) if math.isnan(row["rho"]) else f"{row['measure']} (rho {row['rho']:g})"
+
+
+def _number(value: float) -> str:
+    return "--" if math.isnan(value) else f"{value:.2f}"
+
+
+def _best(rows: pd.DataFrame) -> pd.Series | None:
+    finite = rows[rows["spearman"].notna()]
+    return None if finite.empty else finite.loc[finite["spearman"].abs().idxmax()]
+
+
+def summarise(table: pd.DataFrame, results: pd.DataFrame, warnings: Sequence[str]) -> str:
+    """Return the paragraphs of a summary.
+
+    Args:
+        table: Of a `Correlation`.
+        results: The rows that were correlated.
+        warnings: Lines to repeat.
+
+    Returns:
+        Markdown.
+    """
+    n, k = results["sha256"].nunique(), results[["set", "subset"]].drop_duplicates().shape[0]
+    family = table[(table["scope"] == "set") & table["p"].notna()]
+    paragraphs = [f"# Sharpness and equal error rate: {n} checkpoints, {k} sets", _per_set(table, family)]
+    joint = table[table["scope"] == "mean_within"]
+    if len(joint):
+        paragraphs.append(_over_sets(joint))
+    paragraphs.append(_limits(table, results, n))
+    if warnings:
+        paragraphs.append("\n".join(f"- Warning: {line}." for line in warnings))
+    paragraphs.append(_methods(n, k, len(family)))
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _per_set(table: pd.DataFrame, family: pd.DataFrame) -> str:
+    if family.empty:
+        return (
+            "No p-value can be given: no set has five checkpoints with different values, and with fewer no order "
+            "of them is rarer than 5 %. The coefficients below describe these checkpoints and nothing else."
+        )
+    alone, kept = int((family["p"] <= 0.05).sum()), int((family["p_holm"] <= 0.05).sum())
+    lines = [
+        f"Of {len(family)} correlations of a measure with EER within one set, {alone} have p <= .05 taken alone "
+        f"(about {0.05 * len(family):.1f} would by chance) and {kept} after Holm's correction for having looked "
+        f"{len(family)} times."
+    ]
+    strongest = _best(family)
+    if strongest is not None:
+        lines.append(
+            f"The strongest is {_way(strongest)} on {strongest['set']}: Spearman {_number(strongest['spearman'])} "
+            f"[{_number(strongest['spearman_low'])}, {_number(strongest['spearman_high'])}], "
+            f"p = {strongest['p']:.3g}, p_Holm = {strongest['p_holm']:.3g}, n = {strongest['n']:.0f}."
+        )
+    opposite = family[(family["spearman"] < 0) & (family["p"] <= 0.05) & ~family["measure"].isin(CONTROLS)]
+    if len(opposite):
+        lines.append(f"In {len(opposite)} of them the sign is the other way: sharper went with fewer errors.")
+    return " ".join(lines)
+
+
+def _over_sets(joint: pd.DataFrame) -> str:
+    measures, controls = joint[~joint["measure"].isin(CONTROLS)], joint[joint["measure"].isin(CONTROLS)]
+    lines = []
+    best, control = _best(measures), _best(controls)
+    if best is not None:
+        lines.append(
+            f"Over all sets, {_way(best)} has a mean within-set Spearman of {_number(best['spearman'])} "
+            f"[{_number(best['spearman_low'])}, {_number(best['spearman_high'])}] (checkpoints permuted jointly, "
+            f"p = {'--' if math.isnan(best['p']) else format(best['p'], '.3g')}; {best['note']})."
+        )
+    if best is not None and control is not None:
+        verdict = (
+            "so sharpness says no more here than a quantity that costs nothing"
+            if abs(control["spearman"]) >= abs(best["spearman"])
+            else "which sharpness exceeds; whether by more than chance is not tested here"
+        )
+        lines.append(f"The best control, {_way(control)}, reaches {_number(control['spearman'])}, {verdict}.")
+    return " ".join(lines)
+
+
+def _limits(table: pd.DataFrame, results: pd.DataFrame, n: int) -> str:
+    lines = ["What may not be concluded: a correlation over checkpoints does not say why they differ."]
+    if results["arch"].nunique() > 1 or results["recipe"].nunique() > 1:
+        lines.append(
+            f"The checkpoints come from {results['arch'].nunique()} architectures and {results['recipe'].nunique()} "
+            "recipes; a difference between those moves sharpness and EER alike, so run `--by arch` or `--by recipe` "
+            "before believing that sharpness itself matters."
+        )
+    if n < FEW:
+        lines.append(
+            f"With {n} checkpoints this is an illustration: fewer than {FEW} can only find correlations that are "
+            "nearly perfect."
+        )
+    else:
+        detectable = table.loc[table["scope"] == "set", "min_detectable"].dropna()
+        if len(detectable):
+            lines.append(
+                f"{n} checkpoints find a correlation of {detectable.min():.2f} in four studies out of five."
+            )
+    return " ".join(lines)
+
+
+def _methods(n: int, k: int, tests: int) -> str:
+    return (
+        "For a methods section: *Spearman's rank correlation between each measure and the equal error rate was "
+        f"computed over {n} checkpoints within each of {k} sets; p-values come from permuting checkpoints (all orders "
+        f"for n <= 9, 9,999 random ones beyond, Phipson and Smyth 2010) and were adjusted over {tests} tests by Holm's "
+        "procedure; intervals follow Bonett and Wright (2000). Over sets, within-set correlations were averaged and "
+        "checkpoints permuted jointly.*"
+    )
