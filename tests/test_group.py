@@ -20,7 +20,7 @@ from sharpscope.measures.objectives import (
     prediction_entropy,
     signed_margin,
 )
-from sharpscope.measures.precision import exact_arithmetic
+from sharpscope.measures.precision import exact_arithmetic, plain_recurrence
 from sharpscope.parameters import LiveParameters
 
 NETWORKS = {"perceptron": Perceptron, "tied": Tied, "gru": Recurrent, "attention": Attention}
@@ -153,12 +153,31 @@ def test_switches_are_as_they_were_after_exact_arithmetic() -> None:
     switches = [torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn]
     before = [switch.fp32_precision for switch in switches]
     flags = (cudnn.benchmark, cudnn.deterministic, torch.backends.mha.get_fastpath_enabled())
-    with pytest.raises(KeyboardInterrupt), exact_arithmetic():
-        assert {switch.fp32_precision for switch in switches} == {"ieee"}
-        assert not torch.is_autocast_enabled("cpu")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with exact_arithmetic():
+            assert {switch.fp32_precision for switch in switches} == {"ieee"}
+            assert not torch.is_autocast_enabled("cpu")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert [switch.fp32_precision for switch in switches] == before
     assert flags == (cudnn.benchmark, cudnn.deterministic, torch.backends.mha.get_fastpath_enabled())
+
+
+def test_recurrent_layers_run_without_cudnn_which_has_no_backward_in_eval_mode() -> None:
+    seen = []
+    network = Recurrent().eval()
+    network.cell.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.enabled))
+    network.out.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.enabled))
+    with plain_recurrence():
+        network(trials()[0].float())
+        with pytest.raises(ValueError, match="Expected input"):
+            network(torch.zeros(1, 2, 3, 4))
+        assert torch.backends.cudnn.enabled
+    assert seen == [False, True]
+    assert torch.backends.cudnn.enabled
 
 
 def test_fast_attention_has_no_noise_floor() -> None:

@@ -3,10 +3,10 @@
 import pytest
 import torch
 from torch import nn
+from toy_networks import SAMPLES, Perceptron, Tied, trials
 
 from sharpscope.errors import SharpscopeError
 from sharpscope.parameters import LiveParameters, dot
-from toy_networks import SAMPLES, Perceptron, Tied, trials
 
 
 def live_of(network: nn.Module) -> LiveParameters:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sharpscope.errors import unknown_name
-from sharpscope.measures import controls, variants, worst_case
+from sharpscope.measures import average, controls, curvature, multi_step, variants, worst_case
 from sharpscope.measures.registry import Measure
 
 __all__ = ["MEASURES", "Measure", "families", "select_measures"]
@@ -13,6 +13,9 @@ __all__ = ["MEASURES", "Measure", "families", "select_measures"]
 MEASURES: dict[str, Measure] = {
     **worst_case.MEASURES,
     **controls.MEASURES,
+    **multi_step.MEASURES,
+    **average.MEASURES,
+    **curvature.MEASURES,
     **variants.MEASURES,
 }
 

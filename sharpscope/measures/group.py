@@ -83,7 +83,7 @@ class Group:
         margins = self.evaluate().diff(dim=1)[:, 0]
         self._temperature = max(float(margins.square().mean().sqrt()), torch.finfo(torch.float32).tiny)
 
-    def _targets(self, name: str, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def targets(self, name: str, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and labels as the objective sees them."""
         objective = get_objective(name)
         scaled = logits / self._temperature if objective.matched else logits
@@ -98,7 +98,7 @@ class Group:
             with torch.enable_grad():
                 out = self.forward(self.waves[part])  # (B, 2)
                 for index, name in enumerate(objectives):
-                    scaled, labels = self._targets(name, out, self.labels[part])
+                    scaled, labels = self.targets(name, out, self.labels[part])
                     loss = (get_objective(name).loss(scaled, labels) * self.weights[part]).sum()
                     gradient = torch.autograd.grad(
                         loss,
@@ -166,8 +166,8 @@ class Group:
         Returns:
             Shape (m,), float64.
         """
-        _, labels = self._targets(objective, self.logits, self.labels)
-        scaled, _ = self._targets(objective, self.logits if logits is None else logits, labels)
+        _, labels = self.targets(objective, self.logits, self.labels)
+        scaled, _ = self.targets(objective, self.logits if logits is None else logits, labels)
         return get_objective(objective).loss(scaled, labels)
 
     def loss(self, objective: str = "label") -> float:
@@ -216,7 +216,7 @@ class Group:
         Raises:
             SharpscopeError: If the loss or a component of the gradient is not finite.
         """
-        _, labels = self._targets(objective, self.logits, self.labels)
+        _, labels = self.targets(objective, self.logits, self.labels)
         loss = get_objective(objective).loss
         total = [torch.zeros_like(p) for p in self.live.tensors]
         moved = []
@@ -224,7 +224,7 @@ class Group:
             self.live.move(direction, scale)
             for part in self.batches():
                 with torch.enable_grad():
-                    scaled, _ = self._targets(objective, self.forward(self.waves[part]), labels[part])
+                    scaled, _ = self.targets(objective, self.forward(self.waves[part]), labels[part])
                     losses = loss(scaled.double(), labels[part])
                     gradient = torch.autograd.grad(
                         (losses * self.weights[part]).sum(),
