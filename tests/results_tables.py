@@ -91,3 +91,30 @@ def make_correlation(results: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def make_points(checkpoints: int = 2, sets: int = 1, steps: int = 9, flat: bool = False) -> pd.DataFrame:
+    """Points of known bowls."""
+    rows = []
+    for c in range(checkpoints):
+        for k in range(sets):
+            for seed in range(3 if flat else 1):
+                for x in np.linspace(-1, 1, steps):
+                    for y in [NAN] if flat else np.linspace(-1, 1, steps):
+                        bowl = 0.1 + (c + 1) * x**2 + (0 if flat else (k + 1) * y**2) + 0.1 * seed * abs(x)
+                        rows.append(("adam" if c == 0 else f"sam-{c}", f"{c}" * 64, f"set{k}", "", 64, "random",
+                                     "" if flat else "random", seed, x, y, bowl))  # fmt: skip
+    names = [
+        "checkpoint",
+        "sha256",
+        "set",
+        "subset",
+        "n_trials",
+        "x_axis",
+        "y_axis",
+        "seed",
+        "x",
+        "y",
+        "loss",
+    ]
+    return pd.DataFrame(rows, columns=names)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from results_tables import make_points
 from test_figures import assert_nothing_overlaps
 from test_measure import checkpoint
 from torch import nn
@@ -248,35 +248,8 @@ def test_misuse_is_named(tmp_path: Path, tone_set: Path, model_file: Path) -> No
             draw([path], tone_set, model_file, tmp_path / "l", **options)
 
 
-def made_up(checkpoints: int = 2, sets: int = 1, steps: int = 9, flat: bool = False) -> pd.DataFrame:
-    """Points of known bowls."""
-    rows = []
-    for c in range(checkpoints):
-        for k in range(sets):
-            for seed in range(3 if flat else 1):
-                for x in np.linspace(-1, 1, steps):
-                    for y in [math.nan] if flat else np.linspace(-1, 1, steps):
-                        bowl = 0.1 + (c + 1) * x**2 + (0 if flat else (k + 1) * y**2) + 0.1 * seed * abs(x)
-                        rows.append(("adam" if c == 0 else f"sam-{c}", f"{c}" * 64, f"set{k}", "", 64, "random",
-                                     "" if flat else "random", seed, x, y, bowl))  # fmt: skip
-    names = [
-        "checkpoint",
-        "sha256",
-        "set",
-        "subset",
-        "n_trials",
-        "x_axis",
-        "y_axis",
-        "seed",
-        "x",
-        "y",
-        "loss",
-    ]
-    return pd.DataFrame(rows, columns=names)
-
-
 def test_contour_shows_the_points_and_marks_the_trained_network() -> None:
-    ax = surface.contour(made_up(checkpoints=1))
+    ax = surface.contour(make_points(checkpoints=1))
     assert [tuple(line.get_xydata()[0]) for line in ax.lines if line.get_gid() == "trained"] == [(0, 0)]
     assert ax.get_aspect() == 1
 
@@ -284,7 +257,7 @@ def test_contour_shows_the_points_and_marks_the_trained_network() -> None:
 @pytest.mark.parametrize("kind", ["contour", "surface"])
 @pytest.mark.parametrize(("checkpoints", "sets"), [(1, 1), (2, 1), (2, 3)])
 def test_panels_share_levels_and_nothing_overlaps(kind: str, checkpoints: int, sets: int) -> None:
-    table = made_up(checkpoints, sets)
+    table = make_points(checkpoints, sets)
     done = surface.plot_landscape(table, kind=kind)
     drawn = [ax for ax in done.figure.axes if ax.get_label() != "<colorbar>"]
     assert len(drawn) == checkpoints * sets
@@ -298,7 +271,7 @@ def test_panels_share_levels_and_nothing_overlaps(kind: str, checkpoints: int, s
 
 
 def test_slices_draw_the_mean_over_directions(tmp_path: Path) -> None:
-    table = made_up(flat=True)
+    table = make_points(flat=True)
     ax = surface.slices(table)
     line = next(line for line in ax.lines if line.get_label() == "adam")
     x = np.linspace(-1, 1, 9)
@@ -309,7 +282,7 @@ def test_slices_draw_the_mean_over_directions(tmp_path: Path) -> None:
 
 
 def test_holes_and_constants_are_drawn_honestly_and_nothing_is_said_so(tmp_path: Path) -> None:
-    table = made_up(checkpoints=1)
+    table = make_points(checkpoints=1)
     table.loc[3, "loss"] = math.nan
     assert "1 points have no finite loss" in surface.plot_landscape(table).caption
     surface.plot_landscape(table.assign(loss=0.5))

@@ -31,7 +31,7 @@ ARCHS = ("aasist", "wav2vec2-base", "wav2vec2-large", "xls-r")
 def pooled(correlation: pd.DataFrame) -> pd.DataFrame:
     """The table with a joint answer, as `correlate` adds it."""
     row = correlation.iloc[[0]].assign(
-        scope="pooled", set="", spearman=0.4, spearman_low=0.1, spearman_high=0.7, p=0.01, p_holm=NAN
+        scope="mean_within", set="all sets", spearman=0.4, spearman_low=0.1, spearman_high=0.7, p=0.01, p_holm=NAN
     )
     return pd.concat([correlation, row], ignore_index=True)
 

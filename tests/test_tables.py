@@ -96,7 +96,7 @@ def test_correlations_have_stars_on_adjusted_p_and_the_joint_answer() -> None:
     correlation = make_correlation(make_results())
     correlation.loc[0, ["spearman", "p", "p_holm"]] = [0.9, 0.0001, 0.2]
     correlation.loc[1, ["spearman", "p", "p_holm"]] = [-0.5, 0.001, 0.004]
-    joint = correlation.iloc[[0]].assign(scope="pooled", set="", spearman=0.25, p_holm=NAN)
+    joint = correlation.iloc[[0]].assign(scope="mean_within", set="all sets", spearman=0.25, p_holm=NAN)
     head, _, row = lines_of(
         table("correlations", make_results(), correlation=pd.concat([correlation, joint], ignore_index=True))
     )

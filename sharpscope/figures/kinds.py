@@ -128,7 +128,8 @@ def plot(
     table = getattr(correlation, "table", correlation)
     if sets:
         results = _only(results, sets)
-        table = table if table is None else table[_shown(table, sets) | (table["scope"] != "set")]
+        # The joint answer is one about all sets; beside a choice of them it would mislead.
+        table = table if table is None else table[(table["scope"] == "set") & _shown(table, sets)]
     variant = selection.choose(results, measure=measure, rho=rho, m=m, preset=preset)
     with style.context(venue) as where:
         request = Request(results, variant, where, table, folder, baseline)

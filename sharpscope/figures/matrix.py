@@ -18,7 +18,7 @@ from sharpscope.figures.selection import number, probability
 from sharpscope.style import DIVERGING, GREY, PALETTE
 
 FEWEST = 5  # checkpoints below which no p-value can reach .05
-POOLED = ("pooled", "joint", "mean_within")
+JOINT = "mean_within"  # mean over sets, checkpoints permuted jointly; the pooled cloud is never drawn
 
 
 def per_set(correlation: pd.DataFrame) -> pd.DataFrame:
@@ -209,7 +209,7 @@ def forest(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
             "a forest shows one measure; the table has "
             + (selection.listed(list(rows["way"].unique())) or "none")
         )
-    joint = table[table["scope"].isin(POOLED)] if "scope" in table else table.iloc[:0]
+    joint = table[table["scope"] == JOINT] if "scope" in table else table.iloc[:0]
     ax = panels.new_axes(ax, height=0.8 + 0.2 * (len(rows) + len(joint)))
     ax.axvline(0, color=GREY, linewidth=0.5)
     labels, notes = [], []
@@ -303,7 +303,7 @@ def forest_caption(request: Request) -> str:
         The caption.
     """
     rows = _chosen(request)
-    joint = rows[rows["scope"].isin(POOLED)] if "scope" in rows else rows.iloc[:0]
+    joint = rows[rows["scope"] == JOINT] if "scope" in rows else rows.iloc[:0]
     pooled = (
         " Diamond: mean over sets; its p permutes checkpoints in all sets at once, since sets share them."
         if len(joint)

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodF
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels, selection
 from sharpscope.figures.request import Request
-from sharpscope.figures.scatter_plot import needs_logarithm
+from sharpscope.figures.scatter_plot import needs_logarithm, room_for
 
 MOST_BANDS = 8  # checkpoints; the intervals of more would cover each other
 
@@ -67,7 +67,9 @@ def shift(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding 
     step = min(0.7 / len(groups), 0.25)
     for place, (entry, part) in enumerate(groups):
         at = part["panel"].map({name: i for i, name in enumerate(names)}).to_numpy(dtype=float)
-        seats = at + (place - (len(groups) - 1) / 2) * step
+        # Checkpoints of a kind stand beside each other, or the first would hide the others.
+        turn = part.groupby("sha256", sort=False).ngroup().to_numpy(dtype=float)
+        seats = at + (place - (len(groups) - 1) / 2 + 0.6 * (turn / max(turn.max(), 1) - 0.5)) * step
         colour = str(entry.get_color())
         ax.vlines(seats, part["value_low"], part["value_high"], color=colour, linewidth=0.6, alpha=0.6)
         ax.plot(
@@ -80,10 +82,12 @@ def shift(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding 
             markersize=3,
             gid="checkpoint",
         )
-        means = pd.Series(part["value"].to_numpy(), index=seats).groupby(level=0).mean()
+        middle = at + (place - (len(groups) - 1) / 2) * step
+        means = pd.Series(part["value"].to_numpy(), index=middle).groupby(level=0).mean()
         ax.plot(means.index, means, color=colour, linewidth=0.7, alpha=0.8, zorder=1, gid="mean")
     if needs_logarithm(rows["value"]):
         ax.set_yscale("log")
+    ax.set_ylim(*room_for(rows["value"], ax.get_ylim(), ax.get_yscale() == "log"))
     panels.few_ticks(ax, x=False)
     _label_names(ax, names)
     ax.set_xlim(-0.5, len(names) - 0.5)

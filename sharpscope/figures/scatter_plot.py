@@ -96,6 +96,7 @@ def scatter(
         panels.say(ax, "no checkpoint\nwith a value and an EER")
     else:
         _line(ax, rows, logarithmic)
+        ax.set_xlim(*room_for(rows["value"], ax.get_xlim(), logarithmic))
         panels.few_ticks(ax)
         ax.set_ylim(bottom=max(ax.get_ylim()[0], -0.5))
     name = selection.panel_names(table)[0] if len(table) else ""
@@ -105,6 +106,33 @@ def scatter(
         ax.set_xlabel(selection.label(str(first["measure"]), float(first["rho"])) + _scale(logarithmic))
     ax.set_ylabel("EER (%)")
     return ax
+
+
+def room_for(
+    values: pd.Series, limits: tuple[float, float], logarithmic: bool = False
+) -> tuple[float, float]:
+    """Return axis limits that let long intervals run out of the panel rather than crowd the points.
+
+    Args:
+        values: The points.
+        limits: What points and intervals together would take.
+        logarithmic: Whether the axis is.
+
+    Returns:
+        Limits at most half the points' span beyond them on either side.
+
+    Example:
+        >>> room_for(pd.Series([0.0, 1.0]), (-9.0, 1.1))
+        (-0.5, 1.1)
+    """
+    places = np.log10(values) if logarithmic else values
+    low, high = float(places.min()), float(places.max())
+    if low == high:
+        return limits
+    ends = [low - 0.5 * (high - low), high + 0.5 * (high - low)]
+    if logarithmic:
+        ends = [10**end for end in ends]
+    return max(limits[0], ends[0]), min(limits[1], ends[1])
 
 
 def needs_logarithm(values: pd.Series) -> bool:
@@ -267,7 +295,7 @@ def scatter_caption(results: pd.DataFrame, variant: Variant, correlation: pd.Dat
     parts = [
         f"Equal error rate against {variant.label()}{group} ({variant.preset} preset), one panel per set: "
         f"{selection.listed(list(dict.fromkeys(rows['panel'])))}; n = {n} checkpoints.",
-        "Bars: 95% intervals where the results have them; dashed: Theil-Sen line.",
+        "Bars: 95% intervals where the results have them, cut at the panel's edge; dashed: Theil-Sen line.",
     ]
     if left_out:
         parts.append(f"{left_out} of {len(rows)} measurements have no finite value or EER and are not drawn.")

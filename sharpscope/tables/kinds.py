@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.figures import selection
-from sharpscope.figures.matrix import POOLED, per_set, stars
+from sharpscope.figures.matrix import JOINT, per_set, stars
 from sharpscope.figures.pairs_plot import pair_recipes
 from sharpscope.figures.selection import number, probability
 from sharpscope.tables.layout import Cell, Table, percent
@@ -121,7 +121,9 @@ def sign_flip(differences: np.ndarray) -> float:
     return float(done.pvalue)
 
 
-def recipe_table(results: pd.DataFrame, *, preset: str | None = None, baseline: str = "", **_unused: Any) -> Table:
+def recipe_table(
+    results: pd.DataFrame, *, preset: str | None = None, baseline: str = "", **_unused: Any
+) -> Table:
     """Tabulate EER by architecture and recipe, with paired tests against the baseline on every set.
 
     Args:
@@ -245,7 +247,7 @@ def correlation_table(results: pd.DataFrame, *, correlation: Any = None, **_unus
     rows = per_set(table)
     if rows.empty:
         raise UsageError("there is no correlation to tabulate: it needs checkpoints with a value and an EER")
-    joint = table[table["scope"].isin(POOLED)] if "scope" in table else table.iloc[:0]
+    joint = table[table["scope"] == JOINT] if "scope" in table else table.iloc[:0]
     sets = list(dict.fromkeys(rows["panel"]))
     body = []
     for way, part in rows.groupby("way", sort=False):
