@@ -3,155 +3,136 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sharpscope.corpora import asvspoof, in_the_wild, mlaad
+from sharpscope.corpora import (
+    add,
+    asvspoof,
+    asvspoof5,
+    asvspoof2021,
+    codecfake,
+    decro,
+    deepfake_eval,
+    diffssd,
+    fake_or_real,
+    folders,
+    in_the_wild,
+    mlaad,
+    replaydf,
+    sonics,
+    spoofceleb,
+    vocoded,
+    wavefake,
+)
+from sharpscope.corpora.listing import Listing
 from sharpscope.corpora.own_list import read_own_list
+from sharpscope.corpora.pairing import PAIRINGS, balance
+from sharpscope.corpora.place import Corpus, Counts, Place
+from sharpscope.corpora.protocols import Tally
 from sharpscope.corpora.trials import Trial, TrialSet, make_set, trials_hash
 from sharpscope.errors import UsageError, unknown_name
 
-__all__ = ["CORPORA", "Corpus", "TrialSet", "find_corpus", "read_set", "resolve_key", "survey", "trials_hash"]
-
-
-class Corpus(NamedTuple):
-    """A registered corpus.
-
-    Attributes:
-        title: Official name.
-        aliases: Other names that `--sets` takes.
-        find: Tells whether a folder is the corpus.
-        read: (folder, split) to its trials.
-        splits: Parts; empty where any folder name may be one.
-        default: The part that is meant without one.
-        markers: What `find` looks for, in words.
-        counts: Published (bona fide, spoof) per split.
-        licence: Of the audio.
-        source: Where it is published.
-        partner: Tells whether a folder is the real partner of a spoof-only corpus.
-    """
-
-    title: str
-    aliases: tuple[str, ...]
-    find: Callable[[Path], bool]
-    read: Callable[..., Iterator[Trial]]
-    splits: tuple[str, ...]
-    default: str
-    markers: str
-    counts: dict[str, tuple[int, int]]
-    licence: str
-    source: str
-    partner: Callable[[Path], bool] | None = None
-
+__all__ = ["CORPORA", "Corpus", "TrialSet", "find_corpus", "read_set", "resolve_key", "trials_hash"]
 
 CORPORA: dict[str, Corpus] = {
-    "asvspoof2019_la": Corpus(
-        "ASVspoof 2019 LA",
-        ("19LA", "asv19", "asvspoof2019", "ASVspoof2019_LA_eval", "eval_2019"),
-        asvspoof.find,
-        asvspoof.read,
-        ("train", "dev", "eval"),
-        "eval",
-        "ASVspoof2019_LA_cm_protocols/",
-        {"train": (2580, 22800), "dev": (2548, 22296), "eval": (7355, 63882)},
-        "ODC-By 1.0",
-        "https://datashare.ed.ac.uk/handle/10283/3336",
-    ),
-    "itw": Corpus(
-        "In-the-Wild",
-        ("in_the_wild", "InTheWild", "wild", "release_in_the_wild"),
-        in_the_wild.find,
-        in_the_wild.read,
-        ("eval",),
-        "eval",
-        "meta.csv beside 0.wav",
-        {"eval": (19963, 11816)},
-        "CC BY-SA 4.0 (dataset card) or Apache-2.0 (other statements)",
-        "https://deepfake-total.com/in_the_wild",
-    ),
-    "mlaad": Corpus(
-        "MLAAD with M-AILABS",
-        ("mlaad_v5", "mlaad_v9", "Multilingual"),
-        mlaad.find,
-        mlaad.read,
-        (),
-        "all",
-        "fake/<language>/<model>/meta.csv",
-        {},
-        "CC BY-NC 4.0 (MLAAD), BSD-like (M-AILABS)",
-        "https://deepfake-total.com/mlaad",
-        mlaad.find_partner,
-    ),
+    **asvspoof.CORPORA,
+    **asvspoof2021.CORPORA,
+    **asvspoof5.CORPORA,
+    **in_the_wild.CORPORA,
+    **mlaad.CORPORA,
+    **fake_or_real.CORPORA,
+    **wavefake.CORPORA,
+    **add.CORPORA,
+    **spoofceleb.CORPORA,
+    **codecfake.CORPORA,
+    **vocoded.CORPORA,
+    **diffssd.CORPORA,
+    **deepfake_eval.CORPORA,
+    **folders.CORPORA,
+    **decro.CORPORA,
+    **replaydf.CORPORA,
+    **sonics.CORPORA,
 }
 
 
-def resolve_key(name: str) -> str:
+def resolve_key(name: str, among: Callable[[str], bool] | None = None) -> str:
     """Return the key of a corpus from its key or an alias, in any case.
 
     Args:
         name: What the user wrote.
+        among: Tells which of several corpora that share a name is meant: the one on disk.
 
     Returns:
         A key of ``CORPORA``.
 
     Raises:
-        UsageError: If no corpus has that name.
+        UsageError: If no corpus has that name, or several have and ``among`` does not decide.
 
     Example:
         >>> resolve_key("ITW"), resolve_key("19LA")
         ('itw', 'asvspoof2019_la')
     """
     lowered = name.lower()
-    for key, corpus in CORPORA.items():
-        if lowered == key or lowered in (alias.lower() for alias in corpus.aliases):
-            return key
-    raise unknown_name("set", name, [*CORPORA, *(alias for c in CORPORA.values() for alias in c.aliases)])
+    if lowered in CORPORA:
+        return lowered
+    keys = [key for key, corpus in CORPORA.items() if lowered in (alias.lower() for alias in corpus.aliases)]
+    if not keys:
+        raise unknown_name("set", name, [*CORPORA, *(alias for c in CORPORA.values() for alias in c.aliases)])
+    if len(keys) > 1 and among is not None:
+        there = [key for key in keys if among(key)]
+        keys = there if len(there) == 1 else keys
+    if len(keys) > 1:
+        raise UsageError(
+            f"set '{name}' is the name of {' and of '.join(f'{CORPORA[k].title} ({k})' for k in keys)}; "
+            "write the one in brackets"
+        )
+    return keys[0]
 
 
-def _candidates(root: Path, depth: int = 3) -> Iterator[Path]:
-    """Yield a folder and what lies under it, nearest first."""
-    level = [root]
-    for _ in range(depth + 1):
-        yield from level
-        below: list[Path] = []
-        for folder in level:
-            try:
-                below += sorted(Path(entry) for entry in os.scandir(folder) if entry.is_dir())
-            except OSError:
-                continue
-        # A level this wide holds audio, not corpora.
-        level = [path for path in below if not path.name.startswith(("._", "__MACOSX"))][:2000]
-
-
-def _first(root: Path, fits: Callable[[Path], bool]) -> Path | None:
-    return next((folder for folder in _candidates(root) if fits(folder)), None)
-
-
-def find_corpus(key: str, root: Path) -> Path | None:
+def find_corpus(key: str, root: Path, listing: Listing | None = None) -> Path | None:
     """Return where a corpus lies under a root, up to three folders deep.
 
     Args:
         key: Of ``CORPORA``.
         root: Folder that holds corpora, or the corpus itself.
+        listing: Folders that were listed already.
 
     Returns:
         Its folder, None when it is not there.
     """
-    return _first(root, CORPORA[key].find)
+    there = listing or Listing()
+
+    def marked(folder: Path, marker: str) -> bool:
+        return all(next(there.match(folder, part), None) is not None for part in marker.split(" & "))
+
+    for folder in there.under(root, 3):
+        if any(marked(folder, marker) for marker in CORPORA[key].markers):
+            return folder
+    # The root may be the folder that a marker begins with.
+    inside = [marker for marker in CORPORA[key].markers if marker.split("/")[0] == root.name]
+    return root.parent if any(marked(root.parent, marker) for marker in inside) else None
 
 
 def read_set(
-    spec: str, *, data: str | Path | None = None, skip_missing: bool = False, preset: str = "rigorous"
+    spec: str,
+    *,
+    data: str | Path | None = None,
+    skip_missing: bool = False,
+    preset: str = "rigorous",
+    pairing: str | None = None,
 ) -> TrialSet:
     """Read a set as `--sets` names it.
 
     Args:
-        spec: ``key``, ``key@split``, ``key=DIR`` or ``name=protocol.csv``.
+        spec: ``key``, ``key@part``, ``key@part+part``, ``key@part/balanced``, ``key=DIR``, ``key@part=DIR``,
+            ``name=protocol.csv``, ``name@subset=protocol.csv``, or corpora pooled as ``key+key``.
         data: Folder that holds the corpora; None takes the variable SHARPSCOPE_DATA.
         skip_missing: Leave out trials whose audio is missing and count them.
         preset: Which conventions apply where the paper's differ from the literature's.
+        pairing: Of a spoof-only corpus with its real partner: "paired" (the default), "balanced" or "all";
+            "none" reads it alone.
 
     Returns:
         The trials.
@@ -159,129 +140,211 @@ def read_set(
     Raises:
         UsageError: If the set is unknown, not on disk, or its protocol is damaged.
     """
-    name, equals, place = spec.partition("=")
-    if equals and not place:
-        raise UsageError(f"set '{spec}': nothing after the =; write {name}=DIR or {name}=protocol.csv")
-    if equals and not Path(place).is_dir():
-        path = Path(place)
-        if not path.is_file():
-            raise UsageError(f"set '{spec}': {path} does not exist")
-        return make_set(name, read_own_list(path), source=path, skip_missing=skip_missing)
-    key_name, at, split = name.partition("@")
-    key = resolve_key(key_name)
+    head, equals, where = spec.partition("=")
+    if not head or (equals and not where):
+        raise UsageError(f"set '{spec}': write a key, key=DIR or name=protocol.csv")
+    name, at, part = head.partition("@")
+    if at and not part:
+        raise UsageError(f"set '{spec}': nothing after the @; write {name} or {name}@part")
+    if equals and not Path(where).is_dir():
+        return _read_own(name, part, Path(where), spec, skip_missing)
+    roots = _roots(spec, where, data)
+    listing = Listing()
+    if "+" in name:
+        if part:
+            raise UsageError(
+                f"set '{spec}': pooled corpora are taken with their default parts; leave out @{part}"
+            )
+        return _pool(name, roots, listing, skip_missing, preset)
+    key = resolve_key(name, lambda k: find_corpus(k, roots[0], listing) is not None)
+    chosen = _choose(spec, key, part or _implied(key, name), preset, pairing)
     corpus = CORPORA[key]
-    split = split if at else corpus.default
-    if corpus.splits and split not in corpus.splits:
+    if corpus.classes == "spoof" and not corpus.partners and chosen.pairing != "none":
         raise UsageError(
-            f"set '{spec}': {corpus.title} has no part '{split}', only {', '.join(corpus.splits)}"
+            f"set '{spec}': {corpus.title} holds only spoofed speech and declares no real partner; "
+            f"pool it with a real corpus, for example {key}+ljspeech"
         )
-    root = Path(place) if equals else _data_root(data, spec)
-    folder = find_corpus(key, root)
-    if folder is None:
-        raise UsageError(
-            f"set '{spec}': {corpus.title} is not under {root}; looked for {corpus.markers}, up to three folders "
-            f"deep. It is published at {corpus.source}"
-        )
-    reader: Callable[..., Iterator[Trial]] = corpus.read
-    if corpus.partner is not None:
-        around = _data_root(data, spec) if data or os.environ.get("SHARPSCOPE_DATA") else root
-        reader = partial(reader, partner=_first(around, corpus.partner))
-    subset = "" if split == corpus.default else split
-    trials = make_set(key, reader(folder, split), source=folder, subset=subset, skip_missing=skip_missing)
-    return trials._replace(notes=(*trials.notes, *_count_notes(corpus, split, trials)))
+    tally = Tally()
+    folder = _folder(spec, key, roots, listing)
+    trials = _trials(key, chosen, folder, roots, listing, tally)
+    done = make_set(
+        key, trials, source=folder, subset=chosen.subset, skip_missing=skip_missing, listing=listing
+    )
+    notes = [*_tally_notes(tally), *_count_notes(corpus, chosen.parts, done)]
+    if chosen.pairing == "balanced" and corpus.classes == "spoof":
+        done = done._replace(table=balance(done.table))
+        notes.append("larger class drawn down to the smaller, seed 0")
+    if corpus.classes == "spoof":
+        reals = " and ".join(CORPORA[partner].title for partner in corpus.partners)
+        notes.append("spoof only" if chosen.pairing == "none" else f"bona fide: {reals}, {chosen.pairing}")
+    return done._replace(notes=tuple(notes))
 
 
-def _data_root(data: str | Path | None, spec: str) -> Path:
+def _roots(spec: str, where: str, data: str | Path | None) -> list[Path]:
+    """Return the folders to look in: the one given with the set, the data root, the one above."""
     place = data or os.environ.get("SHARPSCOPE_DATA")
-    if not place:
+    if not where and not place:
         raise UsageError(
             f"set '{spec}': no --data and no SHARPSCOPE_DATA; say where the corpora are, or {spec}=DIR"
         )
-    root = Path(place)
-    if not root.is_dir():
-        raise UsageError(f"--data is {root}, which is not a folder")
-    return root
+    if place and not Path(place).is_dir():
+        raise UsageError(f"--data is {place}, which is not a folder")
+    beyond = [Path(place).absolute()] if place else []
+    first = Path(where).absolute()
+    return [first, *beyond, first.parent] if where else beyond
 
 
-def _count_notes(corpus: Corpus, split: str, trials: TrialSet) -> Iterator[str]:
-    published = corpus.counts.get(split)
-    if published is None:
-        return
-    n_bonafide = int((trials.table["label"] == "bonafide").sum())
-    found = (n_bonafide, len(trials.table) - n_bonafide)
-    if found != published:
-        yield f"{found[0]}/{found[1]} trials where {published[0]}/{published[1]} are published"
+class _Chosen(NamedTuple):
+    """Which parts of a corpus are meant, how it is paired, and what the results table calls that."""
+
+    parts: tuple[str, ...]
+    pairing: str
+    subset: str
 
 
-class Found(NamedTuple):
-    """One line of `sharpscope sets`."""
-
-    key: str
-    title: str
-    folder: str
-    n_bonafide: int | None
-    n_spoof: int | None
-    published: str
-    missing: int | None
-    licence: str
-    source: str
-    note: str
+def _implied(key: str, name: str) -> str:
+    """Return the part that an alias means."""
+    aliases = {alias.lower(): part for alias, part in CORPORA[key].aliases.items()}
+    return aliases.get(name.lower(), "")
 
 
-def survey(data: str | Path | None = None) -> list[Found]:
-    """Look for every known corpus under a root and count its trials.
+def _choose(spec: str, key: str, part: str, preset: str, pairing: str | None) -> _Chosen:
+    corpus = CORPORA[key]
+    modes = (*PAIRINGS, "none") if corpus.partners else ("none",)
+    if pairing is not None and pairing not in (*PAIRINGS, "none"):
+        raise unknown_name("pairing", pairing, (*PAIRINGS, "none"))
+    mode = pairing or "paired"
+    words = []
+    for word in part.split("+") if part else []:
+        before, _, last = word.rpartition("/")
+        if corpus.partners and last in modes:
+            mode, word = last, before
+        if word:
+            words.append(word)
+    default = corpus.paper if preset == "huang2025" and corpus.paper else corpus.default
+    parts = tuple(_part(spec, corpus, word) for word in words) or tuple(default.split("+"))
+    if len(set(parts)) < len(parts):
+        raise UsageError(f"set '{spec}': a part stands twice")
+    joined = "+".join(parts)
+    subset = "" if joined == corpus.default else joined
+    if corpus.partners and mode != "paired":
+        subset = f"{subset}/{mode}" if subset else mode
+    return _Chosen(parts, mode, subset)
+
+
+def _part(spec: str, corpus: Corpus, word: str) -> str:
+    if corpus.any_part:
+        return word
+    names = {name.lower(): name for name in corpus.parts}
+    names |= {name.lower(): part for name, part in corpus.synonyms.items()}
+    if word.lower() not in names:
+        allowed = f"only {', '.join(corpus.parts)}" if corpus.parts else "nor any other"
+        raise UsageError(f"set '{spec}': {corpus.title} has no part '{word}', {allowed}")
+    return names[word.lower()]
+
+
+def _folder(spec: str, key: str, roots: Sequence[Path], listing: Listing) -> Path:
+    corpus = CORPORA[key]
+    folder = find_corpus(key, roots[0], listing)
+    if folder is None:
+        raise UsageError(
+            f"set '{spec}': {corpus.title} is not under {roots[0]}; looked for {' or '.join(corpus.markers)}, up to "
+            f"three folders deep. It is published at {corpus.source} and unpacks to {corpus.layout}"
+        )
+    return folder
+
+
+def _trials(
+    key: str, chosen: _Chosen, folder: Path, roots: Sequence[Path], listing: Listing, tally: Tally
+) -> Iterator[Trial]:
+    def partner(other: str) -> tuple[Path, Callable[[], Iterable[Trial]]]:
+        places = (find_corpus(other, root, listing) for root in (folder, *roots, folder.parent))
+        found = next((place for place in places if place is not None), None)
+        whole = _choose(other, other, "", "", "none")
+        if found is not None:
+            return found, lambda: _trials(other, whole, found, roots, listing, tally)
+        corpus = CORPORA[other]
+        raise UsageError(
+            f"{folder}: {CORPORA[key].title} holds only spoofed speech and its real partner {corpus.title} is not "
+            f"on disk; looked for {' or '.join(corpus.markers)} under {', '.join(map(str, roots))}. "
+            f"It is published at {corpus.source}"
+        )
+
+    place = Place(folder, tuple(roots), listing, tally, chosen.pairing, partner)
+    return CORPORA[key].read(place, chosen.parts)
+
+
+def _pool(name: str, roots: Sequence[Path], listing: Listing, skip_missing: bool, preset: str) -> TrialSet:
+    """Read several corpora as one set, each trial under its corpus' name."""
+    tally = Tally()
+    trials: list[Trial] = []
+    keys = []
+    for one in name.split("+"):
+        key = resolve_key(one, lambda k: find_corpus(k, roots[0], listing) is not None)
+        chosen = _choose(name, key, _implied(key, one), preset, "none")
+        folder = _folder(name, key, roots, listing)
+        for trial in _trials(key, chosen, folder, roots, listing, tally):
+            trials.append(trial._replace(trial=f"{key}/{trial.trial}"))
+        keys.append(key)
+    notes = (f"pooled: {', '.join(CORPORA[key].title for key in keys)}",)
+    done = make_set("+".join(keys), trials, source=roots[0], skip_missing=skip_missing, listing=listing)
+    return done._replace(notes=(*notes, *_tally_notes(tally)))
+
+
+def _read_own(name: str, part: str, path: Path, spec: str, skip_missing: bool) -> TrialSet:
+    if not path.is_file():
+        raise UsageError(f"set '{spec}': {path} does not exist")
+    tally, listing = Tally(), Listing()
+    place = Place(path.parent, (), listing, tally, "none", _no_partner)
+    trials = read_own_list(place, path, tuple(part.split("+")))
+    done = make_set(name, trials, source=path, subset=part, skip_missing=skip_missing, listing=listing)
+    return done._replace(notes=tuple(_tally_notes(tally)))
+
+
+def _no_partner(key: str) -> tuple[Path, Callable[[], Iterable[Trial]]]:
+    raise UsageError(f"a list of one's own has no partner {key}")
+
+
+def _tally_notes(tally: Tally) -> Iterator[str]:
+    for reason, number in tally.left_out.items():
+        yield f"{number} left out: {reason}"
+    yield from tally.notes
+
+
+def published(corpus: Corpus, parts: Sequence[str]) -> Counts | None:
+    """Return the published counts of parts of a corpus.
 
     Args:
-        data: Folder that holds the corpora; None takes SHARPSCOPE_DATA, and looks nowhere without it.
+        corpus: The corpus.
+        parts: Some of its parts.
 
     Returns:
-        One entry per corpus, found or not.
+        (bona fide, spoof, total), None where they are not known.
+
+    Example:
+        >>> published(CORPORA["asvspoof2019_la"], ("dev", "eval"))
+        (9903, 86178, 96081)
     """
-    place = data or os.environ.get("SHARPSCOPE_DATA")
-    return [_look(key, corpus, Path(place) if place else None) for key, corpus in CORPORA.items()]
+    if "+".join(parts) in corpus.counts:
+        return corpus.counts["+".join(parts)]
+    if any(part not in corpus.counts for part in parts):
+        return None
+    each = [corpus.counts[part] for part in parts]
+    bonafide = [count[0] for count in each if count[0] is not None]
+    spoof = [count[1] for count in each if count[1] is not None]
+    known = len(bonafide) == len(each)
+    return sum(bonafide) if known else None, sum(spoof) if known else None, sum(count[2] for count in each)
 
 
-def _look(key: str, corpus: Corpus, root: Path | None) -> Found:
-    published = "/".join(map(str, corpus.counts.get(corpus.default, ())))
-    folder = find_corpus(key, root) if root is not None else None
-    if folder is None:
-        return Found(
-            key,
-            corpus.title,
-            "",
-            None,
-            None,
-            published,
-            None,
-            corpus.licence,
-            corpus.source,
-            f"looked for {corpus.markers}",
-        )
-    try:
-        trials = read_set(key, data=root, skip_missing=True)
-    except UsageError as error:
-        return Found(
-            key,
-            corpus.title,
-            str(folder),
-            None,
-            None,
-            published,
-            None,
-            corpus.licence,
-            corpus.source,
-            str(error),
-        )
-    n_bonafide = int((trials.table["label"] == "bonafide").sum())
-    return Found(
-        key,
-        corpus.title,
-        str(folder),
-        n_bonafide,
-        len(trials.table) - n_bonafide,
-        published,
-        trials.skipped,
-        corpus.licence,
-        corpus.source,
-        "; ".join(trials.notes),
-    )
+def _count_notes(corpus: Corpus, parts: Sequence[str], trials: TrialSet) -> Iterator[str]:
+    known = published(corpus, parts)
+    if known is None:
+        return
+    bonafide = int((trials.table["label"] == "bonafide").sum())
+    spoof = len(trials.table) - bonafide
+    # The partner's trials are not in the published count of a spoof-only corpus.
+    count = spoof if corpus.classes == "spoof" else bonafide + spoof
+    same_classes = known[0] is None or corpus.classes == "spoof" or (bonafide, spoof) == known[:2]
+    if abs(count - known[2]) > corpus.slack or (not same_classes and not corpus.slack):
+        figures = f"{known[0]}/{known[1]}" if known[0] is not None else f"{known[2]} in all"
+        yield f"{bonafide}/{spoof} trials found, {figures} published ({corpus.evidence})"

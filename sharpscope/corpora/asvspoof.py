@@ -1,65 +1,83 @@
-"""ASVspoof 2019 LA (Wang et al., 2020): protocols without header, blanks between the columns."""
+"""ASVspoof 2019 LA (Wang et al., 2020) and PartialSpoof (Zhang et al., 2021): five columns, no header."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from sharpscope.corpora.trials import Trial, known, label_of, read_lines
-from sharpscope.errors import UsageError
+from sharpscope.corpora.place import Corpus, Place, counts
+from sharpscope.corpora.protocols import blank_separated
+from sharpscope.corpora.trials import Trial, known, label_of
 
-PROTOCOLS = "ASVspoof2019_LA_cm_protocols"
-
-
-def find(folder: Path) -> bool:
-    """Tell whether a folder is the corpus: it holds the protocols' folder.
-
-    Args:
-        folder: A candidate.
-
-    Returns:
-        True if it is.
-    """
-    return (folder / PROTOCOLS).is_dir()
+COLUMNS = "speaker utterance environment attack label"
 
 
-def read(folder: Path, split: str) -> Iterator[Trial]:
-    """Read ``speaker utterance - attack label`` of one split.
-
-    The audio folders hold files that are in no protocol, so the protocol decides.
+def five_columns(place: Place, path: Path, folders: list[str]) -> Iterator[Trial]:
+    """Read ``speaker utterance - attack label``; the audio folders hold files that are in no protocol.
 
     Args:
-        folder: The corpus.
-        split: "train", "dev" or "eval".
+        place: The corpus.
+        path: The protocol.
+        folders: Where audio may lie.
 
     Yields:
-        Its trials, the utterance name as id.
-
-    Raises:
-        UsageError: If the protocol is not there or a line has not five columns.
+        Trials, the utterance as id.
     """
-    names = [f"ASVspoof2019.LA.cm.{split}.{kind}.txt" for kind in ("trl", "trn")]
-    path = next((folder / PROTOCOLS / name for name in names if (folder / PROTOCOLS / name).is_file()), None)
-    if path is None:
-        raise UsageError(f"{folder / PROTOCOLS}: neither {names[0]} nor {names[1]} is there")
-    audio = folder / f"ASVspoof2019_LA_{split}" / "flac"
-    ending = "flac"
-    if not audio.is_dir() and audio.with_name("wav").is_dir():
-        audio, ending = audio.with_name("wav"), "wav"
-    for number, line in enumerate(read_lines(path), start=1):
-        cells = line.split()
-        if not cells:
-            continue
-        where = f"{path}, line {number}"
-        if len(cells) != 5:
-            raise UsageError(f"{where}: {len(cells)} columns; expected speaker utterance - attack label")
-        speaker, utterance, _, attack, word = cells
+    for where, (speaker, utterance, _, attack, word) in blank_separated(path, place.tally, COLUMNS):
         label = label_of(word, where)
-        yield Trial(
-            utterance,
-            str(audio / f"{utterance}.{ending}"),
-            label,
-            attack=known(attack),
-            speaker=speaker,
-            language="en",
-        )
+        made_by = known(attack) if label == "spoof" else ""
+        yield Trial(utterance, place.locate(folders, utterance), label, made_by, known(speaker), "en")
+
+
+def _read_2019(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
+    for part in parts:
+        # The official name of the training list ends in trn, some copies in trl.
+        path = place.protocol(*(f"ASVspoof2019.LA.cm.{part}.{kind}.txt" for kind in ("trn", "trl")))
+        folders = place.audio_folders(f"ASVspoof2019_LA_{part}/flac/", f"ASVspoof2019_LA_{part}/wav/")
+        yield from five_columns(place, path, folders)
+
+
+def _read_partial(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
+    for part in parts:
+        path = place.protocol(f"PartialSpoof.LA.cm.{part}.trl.txt")
+        yield from five_columns(place, path, place.audio_folders(f"{part}/con_wav/"))
+
+
+CORPORA = {
+    "asvspoof2019_la": Corpus(
+        title="ASVspoof 2019 LA (Wang et al., 2020)",
+        read=_read_2019,
+        markers=("ASVspoof2019_LA_cm_protocols/",),
+        licence="ODC-By 1.0",
+        source="https://datashare.ed.ac.uk/handle/10283/3336 (LA.zip)",
+        layout="LA/ASVspoof2019_LA_{train,dev,eval}/flac/*.flac, "
+        "LA/ASVspoof2019_LA_cm_protocols/ASVspoof2019.LA.cm.*.txt",
+        aliases={
+            **dict.fromkeys(("19LA", "asv19", "asvspoof2019", "ASV19-LA"), ""),
+            "eval_2019": "eval",
+            **{f"ASVspoof2019_LA_{part}": part for part in ("train", "dev", "eval")},
+        },
+        parts=("train", "dev", "eval"),
+        default="eval",
+        counts={"train": counts(2580, 22800), "dev": counts(2548, 22296), "eval": counts(7355, 63882)},
+        traps=(
+            "the training list is called trn or trl",
+            "audio folders hold files that are in no protocol",
+            "Kaggle nests LA/LA/",
+            "converted copies hold wav/ instead of flac/",
+        ),
+    ),
+    "partialspoof": Corpus(
+        title="PartialSpoof (Zhang et al., 2021)",
+        read=_read_partial,
+        markers=("PartialSpoof_LA_cm_protocols/", "protocols/PartialSpoof_LA_cm_protocols/"),
+        licence="CC BY 4.0 (not verified)",
+        source="https://zenodo.org/records/5766198",
+        layout="database/{train,dev,eval}/con_wav/*.wav, database/protocols/PartialSpoof_LA_cm_protocols/"
+        "PartialSpoof.LA.cm.{train,dev,eval}.trl.txt",
+        parts=("train", "dev", "eval"),
+        default="eval",
+        counts={"train+dev+eval": counts(12483, 108978)},
+        traps=("utterances are spoofed in part: the label is of the whole file",),
+    ),
+}

@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from pathlib import Path
 
-from sharpscope.corpora.trials import Trial, known, label_of, read_lines
-from sharpscope.errors import UsageError
-
-
-def find(folder: Path) -> bool:
-    """Tell whether a folder is the corpus: its table beside its first files, or re-packed by class.
-
-    Args:
-        folder: A candidate.
-
-    Returns:
-        True if it is.
-    """
-    if not (folder / "meta.csv").is_file():
-        return False
-    return (folder / "0.wav").is_file() or folder.name == "release_in_the_wild" or (folder / "real").is_dir()
+from sharpscope.corpora.place import Corpus, Place, counts
+from sharpscope.corpora.protocols import with_header
+from sharpscope.corpora.trials import Trial, known, label_of
 
 
-def read(folder: Path, split: str) -> Iterator[Trial]:
-    """Read ``meta.csv`` (file,speaker,label with the words bona-fide and spoof).
-
-    Args:
-        folder: The corpus.
-        split: Only "eval": the corpus has one part.
-
-    Yields:
-        Its trials, the file name as id.
-
-    Raises:
-        UsageError: If a column or a cell is missing.
-    """
-    path = folder / "meta.csv"
-    rows = csv.DictReader(read_lines(path))
-    lacking = {"file", "speaker", "label"} - set(rows.fieldnames or [])
-    if lacking:
-        raise UsageError(f"{path}: no column {', '.join(sorted(lacking))}; expected file,speaker,label")
-    for row in rows:
-        where = f"{path}, line {rows.line_num}"
-        if None in row or None in row.values():
-            raise UsageError(f"{where}: another number of cells than the header has")
+def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
+    path = place.protocol("release_in_the_wild/meta.csv", "meta.csv", "modified_meta.csv")
+    for where, row in with_header(path, place.tally, ("file", "speaker", "label")):
         label = label_of(row["label"], where)
-        audio = folder / row["file"]
-        if not (folder / "0.wav").is_file():
-            repacked = folder / ("real" if label == "bonafide" else "fake") / row["file"]
-            audio = repacked if repacked.parent.is_dir() else audio
-        yield Trial(row["file"], str(audio), label, speaker=known(row["speaker"]), language="en")
+        name = row["file"].strip()
+        stem = name.removesuffix(".wav")
+        # Kaggle sorts the files by class.
+        folders = [str(path.parent), str(path.parent / ("real" if label == "bonafide" else "fake"))]
+        yield Trial(
+            name, place.locate(folders, stem, (".wav",)), label, speaker=known(row["speaker"]), language="en"
+        )
+
+
+CORPORA = {
+    "itw": Corpus(
+        title="In-the-Wild (Müller et al., 2022)",
+        read=_read,
+        markers=(
+            "release_in_the_wild/meta.csv",
+            "meta.csv & 0.wav",
+            "meta.csv & real/ & fake/",
+            "modified_meta.csv",
+        ),
+        licence="CC BY-SA 4.0 (dataset card); others say Apache-2.0",
+        source="https://deepfake-total.com/in_the_wild",
+        layout="release_in_the_wild/{0.wav ... 31778.wav, meta.csv}",
+        aliases=dict.fromkeys(
+            (
+                "in_the_wild",
+                "in-the-wild",
+                "InTheWild",
+                "wild",
+                "release_in_the_wild",
+                "Fraunhofer_Deepfake_in_wild",
+            ),
+            "",
+        ),
+        parts=("eval",),
+        default="eval",
+        counts={"eval": counts(19963, 11816)},
+        traps=(
+            "the label is bona-fide, with a hyphen: readers that expect bonafide lose a class",
+            "32-bit float wav: read as int16 it is silence",
+            "re-packs sort the files into real/ and fake/",
+        ),
+    )
+}

@@ -1,107 +1,129 @@
-"""MLAAD (Müller et al., 2024), spoof only, with its real partner M-AILABS."""
+"""MLAAD (Müller et al., 2024), spoof only, and M-AILABS (Solak, 2019), from which it was made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from sharpscope.corpora.trials import Trial, known, read_lines
+from sharpscope.corpora.pairing import with_originals
+from sharpscope.corpora.place import Corpus, Place, counts
+from sharpscope.corpora.protocols import with_header
+from sharpscope.corpora.trials import Trial, known
 from sharpscope.errors import UsageError
 
 NEEDED = ("path", "original_file", "language", "model_name")
 
 
-def find(folder: Path) -> bool:
-    """Tell whether a folder is the corpus: ``fake/<language>/<model>/meta.csv``.
-
-    Args:
-        folder: A candidate.
-
-    Returns:
-        True if it is.
-    """
-    return (folder / "fake").is_dir() and next((folder / "fake").glob("*/*/meta.csv"), None) is not None
-
-
-def find_partner(folder: Path) -> bool:
-    """Tell whether a folder is M-AILABS: ``<locale>/by_book/``.
-
-    Args:
-        folder: A candidate.
-
-    Returns:
-        True if it is.
-    """
-    return next(folder.glob("*_*/by_book"), None) is not None
+def _real(root: Path, original: str) -> Trial:
+    """Return a recording; its reader is the folder after female or male, books under mix name none."""
+    folders = original.split("/")[:-1]
+    sex = next((at for at, name in enumerate(folders) if name in {"female", "male"}), len(folders))
+    speaker = folders[sex + 1] if sex + 1 < len(folders) else ""
+    return Trial(
+        f"real/{original}",
+        f"{root}/{original}",
+        "bonafide",
+        speaker=speaker,
+        language=original[:2].lower(),
+    )
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Split at every bar and nowhere else: transcripts hold bare quotation marks that are no quoting."""
-    lines = read_lines(path)
-    header = lines[0].split("|")
-    lacking = [column for column in NEEDED if column not in header]
-    if lacking:
-        raise UsageError(f"{path}: no column {', '.join(lacking)}; expected {', '.join(NEEDED)} among others")
-    for number, line in enumerate(lines[1:], start=2):
-        if not line.strip():
-            continue
-        cells = line.split("|")
-        if len(cells) != len(header):
-            raise UsageError(f"{path}, line {number}: {len(cells)} cells, the header has {len(header)}")
-        yield number, dict(zip(header, cells, strict=True))
+def _fakes(place: Place, languages: list[str]) -> Iterator[tuple[Trial, str]]:
+    root = place.folder / "fake"
+    elsewhere = 0
+    for language in languages:
+        for model in place.listing.folders(root / language):
+            folder = root / language / model
+            if not place.listing.has_file(folder / "meta.csv"):
+                continue
+            for where, row in with_header(folder / "meta.csv", place.tally, NEEDED, "|"):
+                # The language in `path` is wrong for about a thousand rows; the table's own folder is right.
+                name = row["path"].strip().rsplit("/", 1)[-1]
+                if not name:
+                    raise UsageError(f"{where}: column path is empty")
+                elsewhere += row["language"] != language
+                audio = f"{folder}/{name}"
+                if name not in place.listing.files(folder):
+                    other = place.folder / row["path"].strip().removeprefix("./")
+                    audio = str(other) if place.listing.has_file(other) else audio
+                yield (
+                    Trial(
+                        f"fake/{language}/{model}/{name}",
+                        audio,
+                        "spoof",
+                        known(row["model_name"]),
+                        language=language,
+                    ),
+                    known(row["original_file"]).removeprefix("./"),
+                )
+    if elsewhere:
+        place.tally.notes.append(
+            f"{elsewhere} rows name another language than their folder; the folder was taken"
+        )
 
 
-def read(folder: Path, split: str, partner: Path | None) -> Iterator[Trial]:
-    """Read the fakes of every model and, once each, the recordings that they were made from.
+def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
+    there = place.listing.folders(place.folder / "fake")
+    for part in parts:
+        if part and part not in there:
+            raise UsageError(f"{place.folder}: no language '{part}'; it has {', '.join(there)}")
+    fakes = _fakes(place, [language for language in there if language in parts or "" in parts])
+    if place.pairing == "none":
+        return with_originals(place, fakes, lambda _: None, tuple)
+    if place.pairing != "all" and place.listing.has_folder(place.folder / "real"):
+        root = place.folder / "real"
+        return with_originals(place, fakes, lambda original: _real(root, original), tuple)
+    root, everything = place.partner("mailabs")
+    return with_originals(place, fakes, lambda original: _real(root, original), everything)
 
-    Args:
-        folder: The corpus.
-        split: A language folder such as "de", or "all".
-        partner: Root of M-AILABS; None where the originals lie under ``real/`` in the corpus.
 
-    Yields:
-        Spoofed trials by language and model, then the bona fide originals.
-
-    Raises:
-        UsageError: If the language is not there, a row is damaged, or the real partner is not on disk.
-    """
-    languages = sorted(path.name for path in (folder / "fake").iterdir() if path.is_dir())
-    if split != "all" and split not in languages:
-        raise UsageError(f"{folder}: no language '{split}'; it has {', '.join(languages)}")
-    originals: dict[str, str] = {}
-    chosen = languages if split == "all" else [split]
-    for path in (p for language in chosen for p in sorted((folder / "fake" / language).glob("*/meta.csv"))):
-        for _, row in _rows(path):
-            # The language in `path` is wrong for about a thousand rows: the folder of the table is right.
-            name = row["path"].rsplit("/", 1)[-1]
-            audio = path.parent / name
-            trial = f"fake/{path.parent.parent.name}/{path.parent.name}/{name}"
-            language = path.parent.parent.name
-            yield Trial(trial, str(audio), "spoof", attack=known(row["model_name"]), language=language)
-            if known(row["original_file"]):
-                originals.setdefault(row["original_file"], language)
-    root = partner or (folder / "real" if (folder / "real").is_dir() else None)
-    if root is None:
+def _read_mailabs(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
+    if place.listing.has_folder(place.folder / "by_book"):
         raise UsageError(
-            f"{folder}: MLAAD holds only spoofed speech and its real partner M-AILABS is not on disk; looked for a "
-            "folder with <locale>/by_book/ under the data root and for real/ in the corpus. Get it from "
-            "https://www.caito.de/2019/01/03/the-m-ailabs-speech-dataset/"
+            f"{place.folder}: this is one locale of M-AILABS; give the folder above it, {place.folder.parent}"
         )
-    for original in originals:
-        locale, *_ = original.split("/")
-        yield Trial(
-            f"real/{original}",
-            str(root / original),
-            "bonafide",
-            speaker=_speaker(original),
-            language=locale[:2],
-        )
+    for locale in place.listing.folders(place.folder):
+        if "" not in parts and locale not in parts:
+            continue
+        for path in place.listing.walk(place.folder / locale / "by_book", (".wav",)):
+            if path.parent.name == "wavs":
+                yield _real(place.folder, path.relative_to(place.folder).as_posix())
 
 
-def _speaker(original: str) -> str:
-    """Return the reader of a recording: the folder after female or male; books under mix name none."""
-    parts = original.split("/")
-    for sex in ("female", "male"):
-        if sex in parts[:-1]:
-            return parts[parts.index(sex) + 1]
-    return ""
+CORPORA = {
+    "mlaad": Corpus(
+        title="MLAAD with M-AILABS (Müller et al., 2024)",
+        read=_read,
+        markers=("fake/*/*/meta.csv",),
+        licence="CC BY-NC 4.0",
+        source="https://deepfake-total.com/mlaad (Hugging Face mueller91/MLAAD)",
+        layout="fake/<language>/<model>/{*.wav, meta.csv}; originals in real/ or in M-AILABS under the data root",
+        aliases={
+            **dict.fromkeys(("mlaad_v3", "mlaad_v5", "mlaad_v9", "Multilingual"), ""),
+            "MLAAD-EN": "en",
+        },
+        any_part="a language folder such as de",
+        classes="spoof",
+        partners=("mailabs",),
+        evidence="1,000 files per language and model, 154,000 in v5, 456,000 in v10; other versions unknown",
+        traps=(
+            "meta.csv separates by | without quoting: transcripts hold bare quotation marks",
+            "about 1,000 rows of v5 name a wrong language folder",
+            "folder names hold blanks, commas and parentheses",
+            "many fakes share an original; languages that M-AILABS lacks have an English one",
+        ),
+    ),
+    "mailabs": Corpus(
+        title="M-AILABS (Solak, 2019)",
+        read=_read_mailabs,
+        markers=("*_*/by_book/", "by_book/info.txt"),
+        licence="BSD-like, after LibriVox (not verified)",
+        source="https://www.caito.de/2019/01/03/the-m-ailabs-speech-dataset/",
+        layout="<locale>/by_book/{female,male}/<speaker>/<book>/wavs/*.wav, <locale>/by_book/mix/<book>/wavs/*.wav",
+        aliases=dict.fromkeys(("m-ailabs",), ""),
+        any_part="a locale such as de_DE",
+        counts={"": counts(584006, 0)},
+        classes="bonafide",
+        traps=("books under mix name no speaker", "six ._*.wav sidecars of macOS"),
+    ),
+}

@@ -1,20 +1,28 @@
-"""One's own list of trials: a CSV with the columns ``file`` and ``label``, and any of the others."""
+"""One's own list of trials: a CSV with the columns ``file`` and ``label``, or the five columns of ASVspoof."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from sharpscope.corpora.trials import Trial, known, label_of, read_lines
+from sharpscope.corpora.asvspoof import five_columns
+from sharpscope.corpora.place import Place
+from sharpscope.corpora.protocols import read_lines, with_header
+from sharpscope.corpora.trials import Trial, known, label_of
 from sharpscope.errors import UsageError
 
+OPTIONAL = ("attack", "speaker", "language", "codec")
 
-def read_own_list(path: Path) -> Iterator[Trial]:
-    """Read ``file,label[,attack][,speaker][,language][,codec]``; ``file`` is relative to the list's folder.
+
+def read_own_list(place: Place, path: Path, parts: tuple[str, ...] = ("",)) -> Iterator[Trial]:
+    """Read ``file,label[,attack][,speaker][,language][,codec][,subset]``; ``file`` is relative to the list.
+
+    A list of five columns without commas is read as ASVspoof's; its audio lies beside it, in flac/ or in wav/.
 
     Args:
+        place: Listing and tally.
         path: The list.
+        parts: Values of the column ``subset`` to take; "" takes all.
 
     Yields:
         Its trials, in order; the id is the file as it is written.
@@ -22,22 +30,19 @@ def read_own_list(path: Path) -> Iterator[Trial]:
     Raises:
         UsageError: If a column is missing, a row is short, or a label unknown; with file and line.
     """
-    lines = read_lines(path)
-    try:
-        rows = csv.DictReader(lines, strict=True)
-        header = [name.strip().lower() for name in rows.fieldnames or []]
-        rows.fieldnames = header
-        for column in ("file", "label"):
-            if column not in header:
-                raise UsageError(f"{path}: no column '{column}'; it has {', '.join(header) or 'none'}")
-        for row in rows:
-            where = f"{path}, line {rows.line_num}"
-            if None in row or row["file"] is None or row["label"] is None:
-                raise UsageError(f"{where}: another number of cells than the header has")
-            if not row["file"].strip():
-                raise UsageError(f"{where}: column file is empty")
-            extra = {column: known(row.get(column)) for column in ("attack", "speaker", "language", "codec")}
-            audio = path.parent / row["file"].strip()
-            yield Trial(row["file"].strip(), str(audio.absolute()), label_of(row["label"], where), **extra)
-    except csv.Error as error:
-        raise UsageError(f"{path}: not a readable CSV ({error})") from error
+    first = next((line for line in read_lines(path) if line.strip()), "")
+    if "," not in first and len(first.split()) == 5:
+        folders = [str(path.absolute().parent / name) for name in ("", "flac", "wav")]
+        yield from five_columns(place, path, [folder.rstrip("/") for folder in folders])
+        return
+    needed = ("file", "label") if parts == ("",) else ("file", "label", "subset")
+    here = path.absolute().parent
+    for where, row in with_header(path, place.tally, needed):
+        name = row["file"].strip()
+        if not name:
+            raise UsageError(f"{where}: column file is empty")
+        label = label_of(row["label"], where)
+        if parts != ("",) and row["subset"].strip() not in parts:
+            place.tally.other_parts += 1
+            continue
+        yield Trial(name, str(here / name), label, *(known(row.get(column)) for column in OPTIONAL))

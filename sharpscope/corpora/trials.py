@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
+from sharpscope.corpora.listing import Listing
 from sharpscope.errors import UsageError
 
 COLUMNS = ("trial", "path", "label", "attack", "speaker", "language", "codec")
@@ -113,22 +113,6 @@ def known(word: str | None) -> str:
     return "" if text.lower() in _NOTHING else text
 
 
-def _missing(paths: Iterable[str]) -> list[str]:
-    """Return the paths that do not exist, listing each folder once: a stat per trial takes hours on a cluster."""
-    listed: dict[str, frozenset[str]] = {}
-    missing = []
-    for path in paths:
-        folder, name = os.path.split(path)
-        if folder not in listed:
-            try:
-                listed[folder] = frozenset(os.listdir(folder))
-            except OSError:
-                listed[folder] = frozenset()
-        if name not in listed[folder]:
-            missing.append(path)
-    return missing
-
-
 def make_set(
     name: str,
     trials: Iterable[Trial],
@@ -137,6 +121,7 @@ def make_set(
     subset: str = "",
     skip_missing: bool = False,
     notes: Iterable[str] = (),
+    listing: Listing | None = None,
 ) -> TrialSet:
     """Check trials and make a set of them.
 
@@ -147,6 +132,7 @@ def make_set(
         subset: Which part.
         skip_missing: Leave out trials without audio and count them.
         notes: What a reader of a result should know.
+        listing: Folders that were listed already.
 
     Returns:
         The set.
@@ -160,7 +146,8 @@ def make_set(
     twice = table["trial"][table["trial"].duplicated()]
     if len(twice):
         raise UsageError(f"{source}: {len(twice)} trial ids stand twice, the first is '{twice.iloc[0]}'")
-    missing = _missing(table["path"])
+    there = listing or Listing()
+    missing = [path for path in table["path"] if not there.has_file(path)]
     if missing:
         shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
         if len(missing) == len(table):
@@ -190,27 +177,5 @@ def trials_hash(table: pd.DataFrame) -> str:
     """
     digest = hashlib.sha256()
     for trial, label in zip(table["trial"], table["label"], strict=True):
-        digest.update(f"{trial}\t{label}\n".encode())
+        digest.update(f"{trial}\t{label}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:12]
-
-
-def read_lines(path: Path) -> list[str]:
-    """Return the lines of a protocol, whatever its byte-order mark and line ends.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Lines without their ends.
-
-    Raises:
-        UsageError: If it is not text.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path}: not a readable text file ({error})") from error
-    if "\0" in text:
-        raise UsageError(f"{path}: not a text file (it holds zero bytes)")
-    # str.splitlines would also split at the separators that transcripts hold.
-    return [line.rstrip("\r") for line in text.split("\n")]

@@ -1,0 +1,120 @@
+"""ASVspoof 2021 LA and DF (Liu et al., 2023): the keys come apart from the audio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sharpscope.corpora.place import Corpus, Place, counts
+from sharpscope.corpora.protocols import blank_separated
+from sharpscope.corpora.trials import Trial, known, label_of
+from sharpscope.errors import UsageError
+
+PHASES = ("eval", "progress", "hidden")
+COLUMNS = "speaker utterance codec transmission attack label trim phase"
+
+
+def _key(place: Place, track: str) -> Path:
+    # The stage-1 archives of both tracks unpack to the same keys/CM/, and the key of the speaker verification
+    # system lies beside it under the same name.
+    seen = []
+    for path in place.listing.find((place.folder, *place.roots), "trial_metadata.txt", depth=6):
+        if path.parent.name in {"ASV", "PA"}:
+            continue
+        seen.append(path)
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            if [*file.readline().split(), "", ""][1].startswith(f"{track}_E_"):
+                return path
+    raise UsageError(
+        f"{place.folder}: no key of ASVspoof 2021 {track}; looked for trial_metadata.txt whose utterances begin with "
+        f"{track}_E_ in keys/{track}/CM/, keys/CM/ and beside the audio"
+        + (f", found only {', '.join(map(str, seen))}" if seen else "")
+        + f". The keys are an archive of their own: {track}-keys-full.tar.gz at https://www.asvspoof.org"
+    )
+
+
+def _reader(place: Place, parts: tuple[str, ...], track: str) -> Iterator[Trial]:
+    """Read ``speaker utterance codec source attack label trim phase ...``: 8 columns, 13 in the full DF key."""
+    folder = f"ASVspoof2021_{track}_eval"
+    # Archives of the DF audio unpacked one by one leave a folder each.
+    folders = place.audio_folders(f"{folder}/flac/", f"{folder}/wav/") or place.audio_folders("flac/", "wav/")
+    phases = set(PHASES) if "all" in parts else set(parts)
+    optional = 99 if track == "DF" else 0
+    for where, cells in blank_separated(_key(place, track), place.tally, COLUMNS, optional=optional):
+        speaker, utterance, codec, _, attack, word, _, phase = cells[:8]
+        if phase not in PHASES:
+            raise UsageError(f"{where}: phase '{phase}'; it is one of {', '.join(PHASES)}")
+        if phase not in phases:
+            place.tally.other_parts += 1
+            continue
+        label = label_of(word, where)
+        made_by = known(attack) if label == "spoof" else ""
+        language = "en" if len(cells) < 13 or cells[12] == "-" else cells[12]
+        yield Trial(
+            utterance, place.locate(folders, utterance), label, made_by, known(speaker), language, codec
+        )
+
+
+def _read_la(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
+    return _reader(place, parts, "LA")
+
+
+def _read_df(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
+    return _reader(place, parts, "DF")
+
+
+TRAPS = (
+    "the literature means the phase eval; the key also holds progress and hidden (non-speech trimmed)",
+    "trial_metadata.txt exists for LA, DF, PA and for speaker verification (ASV/)",
+    "stage-1 keys of both tracks unpack to the same keys/CM/",
+)
+CORPORA = {
+    "asvspoof2021_la": Corpus(
+        title="ASVspoof 2021 LA (Liu et al., 2023)",
+        read=_read_la,
+        markers=("ASVspoof2021_LA_eval/", "ASVspoof2021.LA.cm.eval.trl.txt & flac/"),
+        licence="ODC-By",
+        source="https://zenodo.org/records/4837263; keys: https://www.asvspoof.org",
+        layout="ASVspoof2021_LA_eval/flac/LA_E_*.flac, keys/LA/CM/trial_metadata.txt",
+        aliases=dict.fromkeys(("21LA", "asv21la", "asvspoof_2021_la", "ASVspoof2021_LA_eval"), ""),
+        parts=(*PHASES, "all"),
+        default="eval",
+        counts={
+            "eval": counts(14816, 133360),
+            "progress": counts(1676, 14788),
+            "hidden": counts(1960, 14966),
+            "all": counts(18452, 163114),
+        },
+        evidence="verified (eval, all); classes of progress and hidden from memory, totals derived",
+        traps=(*TRAPS, "utterances are called LA_E_... as in 2019"),
+    ),
+    "asvspoof2021_df": Corpus(
+        title="ASVspoof 2021 DF (Liu et al., 2023)",
+        read=_read_df,
+        markers=(
+            "ASVspoof2021_DF_eval/",
+            "ASVspoof2021_DF_eval_part00/",
+            "ASVspoof2021.DF.cm.eval.trl.txt & flac/",
+        ),
+        licence="ODbL",
+        source="https://zenodo.org/records/4835108 (four parts); keys: https://www.asvspoof.org",
+        layout="ASVspoof2021_DF_eval/flac/DF_E_*.flac (or ASVspoof2021_DF_eval_part0N/...), "
+        "keys/DF/CM/trial_metadata.txt",
+        aliases=dict.fromkeys(("21DF", "asv21df", "asvspoof_2021_df", "ASVspoof2021_DF_eval"), ""),
+        parts=(*PHASES, "all"),
+        default="eval",
+        paper="all",
+        counts={
+            "eval": counts(14869, 519059),
+            "progress": counts(5768, 53557),
+            "hidden": counts(1980, 16596),
+            "all": counts(22617, 589212),
+        },
+        evidence="verified (eval, all); classes of progress and hidden from memory, totals derived",
+        traps=(
+            *TRAPS,
+            "Huang et al. (2025) take all phases of DF and only eval of LA",
+            "the full key has 13 columns, the stage-1 key 8",
+        ),
+    ),
+}

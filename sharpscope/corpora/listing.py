@@ -1,0 +1,162 @@
+"""Folders, each listed once: a look at every file in turn takes hours on the slow disks that hold corpora."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+# Folders that hold nothing but audio: no corpus begins below them.
+_AUDIO_ONLY = {"flac", "wav", "wavs", "wav48", "con_wav", "audio-data", "mp3"}
+AUDIO_ENDINGS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4")
+
+
+class _Entries(NamedTuple):
+    folders: tuple[str, ...]
+    files: frozenset[str]
+
+
+class Listing:
+    """What lies in folders, remembered from the first look."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, _Entries] = {}
+
+    def _entries(self, folder: str | Path) -> _Entries:
+        key = str(folder)
+        if key not in self._seen:
+            folders: list[str] = []
+            files: list[str] = []
+            try:
+                with os.scandir(key) as entries:
+                    for entry in entries:
+                        (folders if entry.is_dir() else files).append(entry.name)
+            except OSError:
+                # A folder that is not there holds nothing; whoever needs a file from it names the file.
+                pass
+            self._seen[key] = _Entries(tuple(sorted(folders)), frozenset(files))
+        return self._seen[key]
+
+    def folders(self, folder: str | Path) -> tuple[str, ...]:
+        """Return the names of the folders in a folder, sorted, without what macOS and archives leave behind.
+
+        Args:
+            folder: Where to look.
+
+        Returns:
+            Names; none where the folder does not exist.
+        """
+        return tuple(n for n in self._entries(folder).folders if not n.startswith((".", "__MACOSX")))
+
+    def files(self, folder: str | Path) -> frozenset[str]:
+        """Return the names of the files in a folder.
+
+        Args:
+            folder: Where to look.
+
+        Returns:
+            Names; none where the folder does not exist.
+        """
+        return self._entries(folder).files
+
+    def has_file(self, path: str | Path) -> bool:
+        """Tell whether a file exists.
+
+        Args:
+            path: The file.
+
+        Returns:
+            True if it is there.
+        """
+        folder, name = os.path.split(os.path.normpath(path) if ".." in str(path) else str(path))
+        return name in self._entries(folder).files
+
+    def has_folder(self, path: str | Path) -> bool:
+        """Tell whether a folder exists.
+
+        Args:
+            path: The folder.
+
+        Returns:
+            True if it is there.
+        """
+        return os.path.basename(str(path)) in self._entries(os.path.dirname(str(path))).folders
+
+    def match(self, folder: str | Path, pattern: str) -> Iterator[Path]:
+        """Yield what a pattern names under a folder.
+
+        Args:
+            folder: Where the pattern starts.
+            pattern: Parts joined by "/", each with the wildcards * and ?; a last "/" asks for a folder.
+
+        Yields:
+            Paths in the order of their names.
+        """
+        *above, last = pattern.rstrip("/").split("/")
+        level = [Path(folder)]
+        for part in above:
+            level = [
+                at / name for at in level for name in self.folders(at) if fnmatch.fnmatchcase(name, part)
+            ]
+        for at in level:
+            names = self.folders(at) if pattern.endswith("/") else sorted(self.files(at))
+            if last in names:
+                yield at / last
+                continue
+            yield from (at / name for name in names if fnmatch.fnmatchcase(name, last))
+
+    def under(self, root: str | Path, depth: int) -> Iterator[Path]:
+        """Yield a folder and those below it, nearest first; not those that can only hold audio.
+
+        Args:
+            root: The first one.
+            depth: How far down.
+
+        Yields:
+            Folders.
+        """
+        level = [Path(root)]
+        for left in range(depth, -1, -1):
+            yield from level
+            if left:
+                below = ((at, self.folders(at)) for at in level if at.name not in _AUDIO_ONLY)
+                # A folder of many folders sorts audio by speaker.
+                level = [at / name for at, names in below if len(names) <= 300 for name in names]
+
+    def find(self, roots: Sequence[Path], pattern: str, *, depth: int = 4) -> Iterator[Path]:
+        """Yield what a pattern names anywhere under some folders.
+
+        Args:
+            roots: Where to look, in order.
+            pattern: As for `match`.
+            depth: How far down.
+
+        Yields:
+            Paths, each once.
+        """
+        seen = set()
+        for root in roots:
+            for folder in self.under(root, depth):
+                for path in self.match(folder, pattern):
+                    if path not in seen:
+                        seen.add(path)
+                        yield path
+
+    def walk(self, folder: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> Iterator[Path]:
+        """Yield every audio file under a folder in the order of the names, none of macOS' sidecars among them.
+
+        Args:
+            folder: Where to start.
+            endings: Of the names, lower case.
+
+        Yields:
+            Files.
+        """
+        ends = tuple(endings)
+        for name in sorted(self.files(folder)):
+            if name.lower().endswith(ends) and not name.startswith("._"):
+                yield folder / name
+        for name in self.folders(folder):
+            yield from self.walk(folder / name, endings)

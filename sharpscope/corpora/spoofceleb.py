@@ -1,0 +1,59 @@
+"""SpoofCeleb (Jung et al., 2025): the attack is the label, a00 is bona fide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sharpscope.corpora.place import Corpus, Place, total
+from sharpscope.corpora.protocols import with_header
+from sharpscope.corpora.trials import Trial, known
+from sharpscope.errors import UsageError
+
+
+def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
+    for part in parts:
+        path = place.protocol(f"metadata/{part}.csv")
+        root = path.parent.parent
+        # `file` is relative to the split's folder; some copies have no flac/ above it.
+        folder = root / "flac" / part
+        folder = folder if place.listing.has_folder(folder) else root / part
+        for where, row in with_header(path, place.tally, ("file", "speaker", "attack")):
+            attack = row["attack"].strip().lower()
+            if not re.fullmatch(r"a\d\d", attack):
+                raise UsageError(f"{where}: attack '{row['attack']}'; expected a00 (bona fide) to a23")
+            name = row["file"].strip()
+            if not name:
+                raise UsageError(f"{where}: column file is empty")
+            label = "bonafide" if attack == "a00" else "spoof"
+            made_by = "" if label == "bonafide" else attack
+            yield Trial(name, f"{folder}/{name}", label, made_by, known(row["speaker"]), "en")
+
+
+CORPORA = {
+    "spoofceleb": Corpus(
+        title="SpoofCeleb (Jung et al., 2025)",
+        read=_read,
+        markers=("metadata/evaluation.csv", "metadata/development.csv", "metadata/train.csv"),
+        licence="not verified",
+        source="https://jungjee.github.io/spoofceleb (Hugging Face jungjee/spoofceleb)",
+        layout="spoofceleb/{flac/{train,development,evaluation}/aXX/idYYYYY/*.flac, metadata/*.csv}",
+        aliases={
+            "SC": "evaluation",
+            "SCE": "evaluation",
+            "SCD": "development",
+            "SpoofCeleb_evaluation": "evaluation",
+        },
+        parts=("train", "development", "evaluation"),
+        default="evaluation",
+        synonyms={"dev": "development", "eval": "evaluation"},
+        counts={
+            "evaluation": total(91130),
+            "development": total(55741),
+            "train": total(2540421),
+        },
+        evidence="evaluation verified; development and train from memory",
+        slack=1,
+        traps=("file is relative to the split's folder, not to flac/",),
+    )
+}
