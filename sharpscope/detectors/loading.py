@@ -1,4 +1,4 @@
-"""From a file to a detector, each decision said in a line; never a silent partial load."""
+"""From a file or folder to a detector, each decision said in a line; never a silent partial load."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from sharpscope import detectors
-from sharpscope.checkpoints import Checkpoint, read_checkpoint
+from sharpscope.checkpoints import is_torchscript, read_checkpoint
+from sharpscope.detectors import hugging_face, torchscript
+from sharpscope.detectors.fitting import fill
+from sharpscope.detectors.recurrent import keep_from_cudnn
+from sharpscope.detectors.resolution import check_record, resolve
 from sharpscope.detectors.spec import Detector, DetectorSpec
-from sharpscope.detectors.user_model import build_user_model
-from sharpscope.errors import UsageError, unknown_name
+from sharpscope.errors import UsageError
 
-SAM_ANTISPOOFING_ENVELOPE = {"optimizer", "epoch"}
+DTYPES = ("float32", "float64")
 
 
 def load_detector(
@@ -24,7 +26,7 @@ def load_detector(
     *,
     arch: str | None = None,
     model: str | None = None,
-    model_args: dict[str, Any] | None = None,
+    model_args: Mapping[str, Any] | None = None,
     bonafide_index: int | None = None,
     allow_pickle: bool = False,
     device: str = "cpu",
@@ -32,15 +34,15 @@ def load_detector(
 ) -> Detector:
     """Load a checkpoint as a detector.
 
-    Who decides the architecture, first that applies: ``model``, ``arch``, the record that our trainer wrote,
-    the names and shapes in the state dict.
+    Who decides what it is, first that applies: ``model``, ``arch``, the record that our trainer wrote into or
+    somebody put beside the file, a folder of Hugging Face, the names and shapes of the weights.
 
     Args:
-        path: The checkpoint.
-        arch: Name in ``ARCHITECTURES``.
+        path: The checkpoint, or a folder with config.json.
+        arch: Name in ``ARCHITECTURES``, or "torchscript" for a program whose code may run.
         model: ``package.module:factory`` or ``file.py:Class``.
         model_args: Keyword arguments of the model or architecture.
-        bonafide_index: Which output is bona fide; None takes the architecture's.
+        bonafide_index: Which output is bona fide; None takes what the file or architecture says.
         allow_pickle: Open files that load only by running code.
         device: Where to put the network.
         dtype: "float32" or "float64".
@@ -51,149 +53,66 @@ def load_detector(
     Raises:
         UsageError: If the file, the architecture or the fit of the two is bad.
     """
-    checkpoint = read_checkpoint(path, allow_pickle=allow_pickle)
-    network, state, spec, decision = _resolve(checkpoint, arch, model, model_args)
-    notes = _fill(network, state, checkpoint.path, spec)
-    record = checkpoint.record or {}
+    path = Path(path)
+    if dtype not in DTYPES:
+        raise UsageError(f"dtype is '{dtype}'; it must be one of {', '.join(DTYPES)}")
+    if bonafide_index not in (None, 0, 1):
+        raise UsageError(f"bonafide_index is {bonafide_index}; it must be 0 or 1")
+    if path.is_dir():
+        loaded = hugging_face.load(path, bonafide_index)
+    elif arch == torchscript.NAME or (path.is_file() and is_torchscript(path)):
+        loaded = torchscript.load(path, arch)
+    else:
+        loaded = _from_weights(path, arch, model, model_args, allow_pickle)
+    spec = loaded.spec
     if bonafide_index is not None:
-        spec = dataclasses.replace(spec, bonafide_index=bonafide_index, polarity_source="option")
-    elif "bonafide_index" in record:
+        kept = tuple(line for line in spec.assumptions if not line.startswith("bona fide assumed"))
         spec = dataclasses.replace(
-            spec, bonafide_index=int(record["bonafide_index"]), polarity_source="record"
+            spec, bonafide_index=bonafide_index, polarity_source="option", assumptions=kept
         )
-    network = network.to(device=device, dtype=getattr(torch, dtype)).eval()
-    return Detector(
-        module=network,
-        spec=spec,
-        checkpoint_path=checkpoint.path,
-        sha256=checkpoint.sha256,
-        record=checkpoint.record,
-        decisions=(*checkpoint.notes, decision, *notes),
+    network = _place(loaded.module, device, dtype)
+    layers = keep_from_cudnn(network)
+    more = (
+        (f"{layers} recurrent layer(s) run without cuDNN, whose backward needs train mode",) if layers else ()
     )
+    return dataclasses.replace(loaded, module=network, spec=spec, decisions=(*loaded.decisions, *more))
 
 
-def _resolve(
-    checkpoint: Checkpoint, arch: str | None, model: str | None, arguments: dict[str, Any] | None
-) -> tuple[nn.Module, Mapping[str, Tensor], DetectorSpec, str]:
-    if model is not None:
-        network = build_user_model(model, arguments)
-        assumed = ("bona fide assumed at index 1",)
-        spec = DetectorSpec(
-            f"user:{model.rpartition(':')[2]}", polarity_source="default", assumptions=assumed
-        )
-        declared = getattr(network, "sharpscope_spec", None)
-        if isinstance(declared, Mapping):
-            spec = _declared(spec, declared)
-        return network, checkpoint.state, spec, f"network from --model {model}"
-    record = checkpoint.record or {}
-    reason = "named by --arch"
-    if arch is None and "arch" in record:
-        arch, reason = str(record["arch"]), "named by the file's record"
-        arguments = arguments or dict(record.get("arch_args", {}))
-    if arch is None:
-        arch, reason = _by_signature(checkpoint), "recognised by the names and shapes of its weights"
-    if arch not in detectors.ARCHITECTURES:
-        raise unknown_name("architecture", arch, detectors.ARCHITECTURES)
-    entry = detectors.ARCHITECTURES[arch]
+def _place(network: nn.Module, device: str, dtype: str) -> nn.Module:
     try:
-        network = entry.build(**(arguments or {}))
-    except TypeError as error:
-        raise UsageError(f"{checkpoint.path}: {arch} cannot be built with {arguments} ({error})") from error
-    return network, entry.rename(checkpoint.state), entry.spec, f"{arch}: {reason}"
+        return network.to(device=device, dtype=getattr(torch, dtype)).eval()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0][:160]
+        raise UsageError(f"the network cannot be put on '{device}' ({reason}); use --device cpu") from error
 
 
-def _declared(spec: DetectorSpec, declared: Mapping[str, Any]) -> DetectorSpec:
-    """Take over the conventions that a user's network states as its attribute ``sharpscope_spec``."""
-    known = {field.name for field in dataclasses.fields(DetectorSpec)} - {
-        "arch",
-        "assumptions",
-        "polarity_source",
-    }
-    for name in declared:
-        if name not in known:
-            raise unknown_name("convention in sharpscope_spec", name, known)
-    return dataclasses.replace(spec, **declared, polarity_source="declared", assumptions=())
-
-
-def _by_signature(checkpoint: Checkpoint) -> str:
-    found = [
-        name
-        for name, entry in detectors.ARCHITECTURES.items()
-        if entry.matches and entry.matches(checkpoint.state)
-    ]
-    if found == ["aasist"] and set(checkpoint.siblings) >= SAM_ANTISPOOFING_ENVELOPE:
-        raise UsageError(
-            f"{checkpoint.path}: AASIST weights that fit two different functions, and the file (with "
-            f"{', '.join(sorted(checkpoint.siblings))}) looks like SAM-AntiSpoofing's. Say which: "
-            "--arch aasist@sam-antispoofing (pool ratios .5/.5/.5) or --arch aasist (.5/.7/.5)"
-        )
-    if len(found) == 1:
-        return found[0]
-    names = list(checkpoint.state)
-    shown = ", ".join(f"{name} {tuple(checkpoint.state[name].shape)}" for name in [*names[:3], *names[-2:]])
-    count = sum(tensor.numel() for tensor in checkpoint.state.values())
-    known = ", ".join(detectors.ARCHITECTURES)
-    raise UsageError(
-        f"{checkpoint.path}: {'several architectures match' if found else 'no known architecture'} for these "
-        f"{len(names)} tensors, {count:,} numbers ({shown}). Known: {known}. Name one with --arch, or pass your "
-        "own network: --model path/to/model.py:ClassName [--model-args '{\"width\": 64}']"
+def _from_weights(
+    path: Path, arch: str | None, model: str | None, arguments: Mapping[str, Any] | None, allow_pickle: bool
+) -> Detector:
+    checkpoint = read_checkpoint(path, allow_pickle=allow_pickle)
+    found = resolve(checkpoint, arch, model, arguments)
+    spec = found.spec
+    record = checkpoint.record or {}
+    if model is None:
+        spec = _recorded(spec, check_record(checkpoint))
+    notes = fill(found.network, found.state, path, spec)
+    return Detector(
+        module=found.network,
+        spec=spec,
+        checkpoint_path=path,
+        sha256=checkpoint.sha256,
+        record=record or None,
+        decisions=(*checkpoint.notes, *found.decisions, *notes),
     )
 
 
-def _fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, spec: DetectorSpec) -> list[str]:
-    """Load the weights; what the file lacks is accepted only where a backward pass proves it unused."""
-    own = network.state_dict()
-    unexpected = [name for name in state if name not in own]
-    if unexpected:
-        raise UsageError(
-            f"{path}: {len(unexpected)} tensors have no place in {spec.arch} ({', '.join(unexpected[:4])}); is it "
-            "another architecture?"
-        )
-    wrong = [name for name in state if own[name].shape != state[name].shape]
-    if wrong:
-        name = wrong[0]
-        raise UsageError(
-            f"{path}: {name} is {tuple(state[name].shape)} where {spec.arch} has {tuple(own[name].shape)}; pass the "
-            "sizes with --model-args"
-        )
-    strange = [name for name in state if state[name].is_complex() or state[name].is_quantized]
-    if strange:
-        raise UsageError(
-            f"{path}: {strange[0]} is {state[strange[0]].dtype}; floating-point weights are needed"
-        )
-    broken = [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]
-    if broken:
-        raise UsageError(f"{path}: {len(broken)} tensors hold NaN or infinity ({', '.join(broken[:4])})")
-    network.load_state_dict(
-        {name: tensor.to(own[name].dtype) for name, tensor in state.items()}, strict=False
-    )
-    missing = [name for name in own if name not in state]
-    if not missing:
-        return []
-    alive = sorted(set(missing) - _unused(network, spec))
-    if alive:
-        raise UsageError(
-            f"{path}: {len(alive)} tensors of {spec.arch} are not in the file ({', '.join(alive[:4])})"
-        )
-    return [f"{len(missing)} tensors are not in the file and proved unused by a backward pass"]
-
-
-def _unused(network: nn.Module, spec: DetectorSpec) -> set[str]:
-    """Names of parameters that receive no gradient, with the buffers of the modules that hold only such."""
-    network.eval()
-    waves = torch.randn(2, spec.n_samples or spec.sample_rate, generator=torch.Generator().manual_seed(0))
-    out = network(waves)
-    tensors = [out] if isinstance(out, Tensor) else [t for t in out if isinstance(t, Tensor)]
-    parameters = dict(network.named_parameters())
-    gradients = torch.autograd.grad(
-        sum((t.sum() for t in tensors if t.requires_grad), torch.zeros(())),
-        list(parameters.values()),
-        allow_unused=True,
-    )
-    dead = {name for name, gradient in zip(parameters, gradients, strict=True) if gradient is None}
-    for module_name, module in network.named_modules():
-        prefix = f"{module_name}." if module_name else ""
-        own = [f"{prefix}{name}" for name, _ in module.named_parameters(recurse=False)]
-        if own and all(name in dead for name in own):
-            dead |= {f"{prefix}{name}" for name, _ in module.named_buffers(recurse=False)}
-    return dead
+def _recorded(spec: DetectorSpec, record: Mapping[str, Any]) -> DetectorSpec:
+    declared = dict(record.get("spec", {}))
+    if "bonafide_index" in record:
+        declared["bonafide_index"] = record["bonafide_index"]
+    if not declared:
+        return spec
+    if "bonafide_index" in declared:
+        kept = tuple(line for line in spec.assumptions if not line.startswith("bona fide assumed"))
+        spec = dataclasses.replace(spec, assumptions=kept)
+    return spec.declare(declared, "record")

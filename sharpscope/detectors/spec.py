@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sharpscope.errors import UsageError
 
-OUTPUTS = ("logits2", "logit1", "log_softmax2", "probability2")
+OUTPUTS = ("logits2", "logit1", "log_softmax2", "probability2", "probability1", "cosine1")
+PADDINGS = ("tile", "zero")
+NORMALISATIONS = ("none", "layer_norm", "peak")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +29,13 @@ class DetectorSpec:
         sample_rate: Hz of the waves that it takes.
         n_samples: Length that it takes; None for any.
         padding: How a short wave is lengthened, "tile" or "zero".
-        outputs: "logits2" (two logits), "logit1" (one, higher is bona fide), "log_softmax2", "probability2".
-        bonafide_index: Which of two outputs is bona fide.
-        polarity_source: Who says so: "architecture", "record", "option" or "default".
+        normalisation: What is done to each wave: "none", "layer_norm" (zero mean and unit variance) or "peak"
+            (largest absolute value one).
+        outputs: "logits2" (two logits), "logit1" (one), "log_softmax2", "probability2", "probability1" or
+            "cosine1" (a similarity from -1 to 1). A single output is higher for bona fide.
+        bonafide_index: Which of two outputs is bona fide; 0 with one output means that lower is bona fide.
+        polarity_source: Who says so: "architecture", "record", "option", "labels", "declared" or "default".
+        loss_name: The loss that the network was trained with; the measurement uses its preset's own.
         assumptions: What the file cannot tell and was taken for granted.
     """
 
@@ -36,9 +43,11 @@ class DetectorSpec:
     sample_rate: int = 16_000
     n_samples: int | None = 64_600
     padding: str = "tile"
+    normalisation: str = "none"
     outputs: str = "logits2"
     bonafide_index: int = 1
     polarity_source: str = "architecture"
+    loss_name: str = "cross_entropy"
     assumptions: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,6 +70,53 @@ class DetectorSpec:
         """
         text = json.dumps(self.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def declare(self, declared: Mapping[str, Any], source: str) -> DetectorSpec:
+        """Take over conventions that a user's network or a record states.
+
+        Args:
+            declared: Values by name, any of the attributes but ``arch``, ``assumptions``, ``polarity_source``.
+            source: Who states them; becomes ``polarity_source`` when the polarity is among them.
+
+        Returns:
+            The new conventions.
+
+        Raises:
+            UsageError: If a name or a value is not allowed.
+
+        Example:
+            >>> DetectorSpec("mine").declare({"n_samples": None, "outputs": "logit1"}, "declared").outputs
+            'logit1'
+        """
+        for name, value in declared.items():
+            if name not in _ALLOWED:
+                raise UsageError(f"unknown convention '{name}'; known: {', '.join(sorted(_ALLOWED))}")
+            words, fits = _ALLOWED[name]
+            if not fits(value):
+                raise UsageError(f"convention {name} is {value!r:.60}; it must be {words}")
+        values = dict(declared)
+        if "bonafide_index" in declared:
+            values["polarity_source"] = source
+        return dataclasses.replace(self, **values)
+
+
+def _whole(least: int, most: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _one_of(*words: str) -> tuple[str, Callable[[Any], bool]]:
+    return f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value in words
+
+
+_ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "sample_rate": ("a rate from 1000 to 384000 Hz", _whole(1000, 384_000)),
+    "n_samples": ("a length up to 57600000 or null", lambda v: v is None or _whole(1, 57_600_000)(v)),
+    "padding": _one_of(*PADDINGS),
+    "normalisation": _one_of(*NORMALISATIONS),
+    "outputs": _one_of(*OUTPUTS),
+    "bonafide_index": ("0 or 1", _whole(0, 1)),
+    "loss_name": ("a name", lambda value: isinstance(value, str) and 0 < len(value) < 60),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -93,6 +149,12 @@ class Detector:
         """Floating-point type of the network."""
         return next(self.module.parameters()).dtype
 
+    @property
+    def own_loss(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """The network's ``trial_losses(logits, labels)``, (B, 2) and (B,) to (B,), where a user wrote one."""
+        found = getattr(self.module, "trial_losses", None)
+        return found if callable(found) else None
+
     def __call__(self, waves: Tensor) -> Tensor:
         """Run the network.
 
@@ -105,12 +167,34 @@ class Detector:
         Raises:
             UsageError: If the output holds no tensor of that shape, or more than one.
         """
-        out = _select(self.module(waves), len(waves))
-        if self.spec.outputs == "logit1" or out.shape[1] == 1:
-            return torch.cat([torch.zeros_like(out), out], dim=1)  # (B, 2)
-        if self.spec.outputs == "probability2":
-            out = out.clamp_min(torch.finfo(out.dtype).tiny).log()
-        return out if self.spec.bonafide_index == 1 else out.flip(1)
+        # One attention kernel, with a graph and without, that has second derivatives.
+        with sdpa_kernel(SDPBackend.MATH):
+            out = _select(self.module(_normalise(waves, self.spec.normalisation)), len(waves))
+        logits = _to_logits(out, self.spec)
+        return logits if self.spec.bonafide_index == 1 else logits.flip(1)
+
+
+def _normalise(waves: Tensor, how: str) -> Tensor:
+    if how == "layer_norm":
+        return nn.functional.layer_norm(waves, waves.shape[1:])
+    if how == "peak":
+        return waves / waves.abs().amax(dim=1, keepdim=True).clamp_min(torch.finfo(waves.dtype).tiny)
+    return waves
+
+
+def _to_logits(out: Tensor, spec: DetectorSpec) -> Tensor:
+    """Bring the selected output to two logits; a single score becomes the logit of the second class."""
+    columns = 1 if spec.outputs.endswith("1") else 2
+    if out.shape[1] != columns:
+        raise UsageError(
+            f"{spec.arch} declares '{spec.outputs}' but returned {out.shape[1]} score(s) a trial; declare its outputs "
+            '(sharpscope_spec in your network, or "spec" in a sidecar) as one of ' + ", ".join(OUTPUTS)
+        )
+    if spec.outputs == "probability2":
+        return out.clamp_min(torch.finfo(out.dtype).tiny).log()
+    if spec.outputs == "probability1":
+        out = out.logit(eps=torch.finfo(out.dtype).eps)
+    return out if columns == 2 else torch.cat([torch.zeros_like(out), out], dim=1)  # (B, 2)
 
 
 def _select(out: Any, batch: int) -> Tensor:
@@ -119,8 +203,9 @@ def _select(out: Any, batch: int) -> Tensor:
         out = out.logits
     if isinstance(out, Mapping):
         out = out["logits"] if isinstance(out.get("logits"), Tensor) else list(out.values())
-    candidates = [out] if isinstance(out, Tensor) else [t for t in out if isinstance(t, Tensor)]
-    fitting = [t for t in candidates if t.dim() == 2 and t.shape[0] == batch and t.shape[1] <= 2]
+    listed = [out] if isinstance(out, Tensor) else out if isinstance(out, list | tuple) else []
+    candidates = [tensor for tensor in listed if isinstance(tensor, Tensor)]
+    fitting = [t for t in candidates if t.dim() == 2 and t.shape[0] == batch and 1 <= t.shape[1] <= 2]
     if not fitting:
         fitting = [t.unsqueeze(1) for t in candidates if t.dim() == 1 and t.shape[0] == batch]
     if len(fitting) != 1:

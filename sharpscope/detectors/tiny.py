@@ -6,12 +6,17 @@ convolutions, the mean and the spread over time, and two logits. Any length from
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from sharpscope.detectors.architecture import Architecture, as_published
+from sharpscope.detectors.spec import DetectorSpec
+from sharpscope.errors import UsageError
 
 WINDOW = 512
 HOP = 256
@@ -54,6 +59,18 @@ class Frontend(nn.Module):
         return features - features.mean(dim=(1, 2), keepdim=True)
 
 
+def _norm(kind: str, width: int) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(width)
+    if kind == "group" and width % 4 == 0:
+        return nn.GroupNorm(width // 4, width)
+    if kind == "none":
+        return nn.Identity()
+    raise UsageError(
+        f"norm is '{kind}' at width {width}; it must be batch, group (width a multiple of 4) or none"
+    )
+
+
 class Tiny(nn.Module):
     """Convolutions over time and frequency, about 3,000 to 30,000 parameters.
 
@@ -63,6 +80,10 @@ class Tiny(nn.Module):
         bands: Filters of the front-end.
         recurrent: Read the frames with a GRU instead of averaging them.
         dropout: Before the last layer.
+        norm: "batch", "group" (four channels a group) or "none", after every convolution.
+
+    Raises:
+        UsageError: If the norm is unknown or does not fit the width.
     """
 
     def __init__(
@@ -72,6 +93,7 @@ class Tiny(nn.Module):
         bands: int = 40,
         recurrent: bool = False,
         dropout: float = 0.0,
+        norm: str = "batch",
     ) -> None:
         super().__init__()
         self.frontend = Frontend(bands)
@@ -79,8 +101,8 @@ class Tiny(nn.Module):
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(channels):
             layers += [
-                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(outputs),
+                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=norm == "none"),
+                _norm(norm, outputs),
                 nn.ReLU(),
             ]
         self.encoder = nn.Sequential(*layers)
@@ -96,7 +118,11 @@ class Tiny(nn.Module):
         short = WINDOW + 8 * HOP - waves.shape[1]
         if short > 0:
             waves = functional.pad(waves, (0, short))
-        hidden = self.encoder(self.frontend(waves).unsqueeze(1)).flatten(1, 2)  # (B, C * bands', frames')
+        return self.classify(self.frontend(waves))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Map the front-end's features (B, bands, frames) to logits (B, 2); they never change in training."""
+        hidden = self.encoder(features.unsqueeze(1)).flatten(1, 2)  # (B, C * bands', frames')
         if self.recurrent is not None:
             pooled = self.recurrent(hidden.transpose(1, 2))[0].mean(dim=1)  # (B, 2 C)
         else:
@@ -116,3 +142,15 @@ def tiny_gru(**arguments: Any) -> Tiny:
         The network.
     """
     return Tiny(recurrent=True, **arguments)
+
+
+def _entry(name: str, build: Callable[..., nn.Module], summary: str) -> Architecture:
+    # One length for all trials, or a trial's score would depend on the longest one beside it.
+    spec = DetectorSpec(name, n_samples=32_000)
+    return Architecture(build, None, as_published, spec, summary, "sharpscope", "by the file's record only")
+
+
+ENTRIES = {
+    "tiny": _entry("tiny", Tiny, "Our small convolutional network over linear-frequency log energies"),
+    "tiny-gru": _entry("tiny-gru", tiny_gru, "The same with a recurrent layer"),
+}

@@ -1,0 +1,45 @@
+"""What a registered architecture is: how it is built, recognised and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from sharpscope.detectors.spec import DetectorSpec
+
+
+def as_published(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Leave the names as they are: the network uses the published ones.
+
+    Args:
+        state: Tensors by published name.
+
+    Returns:
+        The same.
+    """
+    return state
+
+
+class Architecture(NamedTuple):
+    """A registered architecture.
+
+    Attributes:
+        build: Makes the network from keyword arguments.
+        matches: Returns the constructor arguments that a state dict's names and shapes imply, or None when it
+            is of another architecture; None in place of a function where only a name can say so.
+        rename: Brings published key layouts to the network's names; what the network never uses is left out.
+        spec: Its conventions, and what a state dict cannot tell.
+        summary: One line for the table in the docs.
+        reference: Author and year.
+        signature: What `matches` looks for, in words.
+    """
+
+    build: Callable[..., nn.Module]
+    matches: Callable[[Mapping[str, Tensor]], dict[str, Any] | None] | None
+    rename: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
+    spec: DetectorSpec
+    summary: str
+    reference: str
+    signature: str

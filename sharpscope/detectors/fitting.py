@@ -1,0 +1,149 @@
+"""Weights into a network: every name and shape must fit; what is missing must be proved unused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sharpscope.detectors.spec import DetectorSpec
+from sharpscope.errors import SharpscopeError, UsageError
+
+
+def build_to_fit(
+    build: Callable[..., nn.Module],
+    arguments: Mapping[str, Any],
+    state: Mapping[str, Tensor],
+    path: Path,
+    arch: str,
+) -> nn.Module:
+    """Build a network once its names and shapes, seen without memory, are those of the file.
+
+    Args:
+        build: Makes the network.
+        arguments: Keyword arguments of ``build``.
+        state: The weights, under the network's names.
+        path: Their file, for messages.
+        arch: Name of the architecture, for messages.
+
+    Returns:
+        The network with fresh weights.
+
+    Raises:
+        UsageError: If it cannot be built, or does not fit.
+    """
+    try:
+        with torch.device("meta"):
+            outline = build(**arguments)
+        _check_shapes(outline.state_dict(), state, path, arch)
+        return build(**arguments)
+    except SharpscopeError:
+        raise
+    except Exception as error:  # arguments come from files and users; a constructor may raise anything
+        shown = ", ".join(f"{name}={value!r:.40}" for name, value in arguments.items())
+        raise UsageError(
+            f"{path}: {arch} cannot be built with {shown or 'its defaults'} ({error})"
+        ) from error
+
+
+def check_numbers(state: Mapping[str, Tensor], path: Path) -> None:
+    """Check that weights are finite floating-point numbers.
+
+    Args:
+        state: Tensors by name.
+        path: Their file, for messages.
+
+    Raises:
+        UsageError: If they are not.
+    """
+    for name, tensor in state.items():
+        if tensor.is_complex() or tensor.is_quantized or tensor.is_sparse or tensor.is_meta:
+            kind = "without data" if tensor.is_meta else f"of {tensor.dtype}, {tensor.layout}"
+            raise UsageError(f"{path}: {name} is {kind}; dense floating-point weights are needed")
+    broken = [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        raise UsageError(
+            f"{path}: {len(broken)} tensors hold NaN or infinity ({', '.join(broken[:4])}); the training of this "
+            "checkpoint diverged, use an earlier one"
+        )
+
+
+def _check_shapes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], path: Path, arch: str) -> None:
+    unexpected = [name for name in state if name not in own]
+    if unexpected:
+        raise UsageError(
+            f"{path}: {len(unexpected)} tensors have no place in {arch} ({', '.join(unexpected[:4])}); is it "
+            "another architecture?"
+        )
+    wrong = [name for name in state if own[name].shape != state[name].shape]
+    if wrong:
+        name = wrong[0]
+        raise UsageError(
+            f"{path}: {name} is {tuple(state[name].shape)} where {arch} has {tuple(own[name].shape)}; pass the "
+            "sizes with --model-args"
+        )
+    for name, tensor in state.items():
+        if own[name].is_floating_point() and not tensor.is_floating_point():
+            raise UsageError(f"{path}: {name} is {tensor.dtype}; {arch} needs floating-point weights there")
+    missing = [name for name in own if name not in state]
+    held = sum(tensor.numel() for tensor in state.values())
+    absent = sum(own[name].numel() for name in missing)
+    if absent > held:
+        raise UsageError(
+            f"{path}: {len(missing)} tensors of {arch} are not in the file ({', '.join(missing[:4])})"
+        )
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, spec: DetectorSpec) -> list[str]:
+    """Load the weights; what the file lacks is accepted only where a backward pass proves it unused.
+
+    Args:
+        network: To fill, in place.
+        state: Tensors under the network's names.
+        path: Their file, for messages.
+        spec: The network's conventions.
+
+    Returns:
+        Lines for the list of decisions.
+
+    Raises:
+        UsageError: If a tensor has no place, another shape, no finite values, or is missing and used.
+    """
+    own = network.state_dict()
+    _check_shapes(own, state, path, spec.arch)
+    check_numbers(state, path)
+    converted = {name: tensor.to(own[name].dtype) for name, tensor in state.items()}
+    network.load_state_dict(converted, strict=False)
+    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    if not missing:
+        return []
+    alive = sorted(set(missing) - _unused(network, spec))
+    if alive:
+        raise UsageError(
+            f"{path}: {len(alive)} tensors of {spec.arch} are not in the file ({', '.join(alive[:4])})"
+        )
+    return [f"{len(missing)} tensors are not in the file and proved unused by a backward pass"]
+
+
+def _unused(network: nn.Module, spec: DetectorSpec) -> set[str]:
+    """Names of parameters that receive no gradient, with the buffers of the modules that hold only such."""
+    network.eval()
+    waves = torch.randn(2, spec.n_samples or spec.sample_rate, generator=torch.Generator().manual_seed(0))
+    out = network(waves)
+    tensors = [out] if isinstance(out, Tensor) else [t for t in out if isinstance(t, Tensor)]
+    parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    gradients = torch.autograd.grad(
+        sum((t.sum() for t in tensors if t.requires_grad), torch.zeros(())),
+        list(parameters.values()),
+        allow_unused=True,
+    )
+    dead = {name for name, gradient in zip(parameters, gradients, strict=True) if gradient is None}
+    for module_name, module in network.named_modules():
+        prefix = f"{module_name}." if module_name else ""
+        own = [f"{prefix}{name}" for name, _ in module.named_parameters(recurse=False)]
+        if own and all(name in dead for name in own):
+            dead |= {f"{prefix}{name}" for name, _ in module.named_buffers(recurse=False)}
+    return dead

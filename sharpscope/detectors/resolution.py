@@ -1,0 +1,209 @@
+"""Which network a file belongs to, step by step; ambiguity and ignorance stop with what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from sharpscope import detectors
+from sharpscope.checkpoints import Checkpoint
+from sharpscope.detectors.fitting import build_to_fit
+from sharpscope.detectors.spec import DetectorSpec
+from sharpscope.detectors.user_model import build_user_model
+from sharpscope.errors import UsageError, unknown_name
+
+SAM_ANTISPOOFING_ENVELOPE = {"optimizer", "epoch"}
+# Larger than any width, depth or kernel of a detector: a record that asks for more is a mistake or an attack.
+LARGEST_ARGUMENT = 100_000
+FAIRSEQ_HINT = (
+    " The front-end is a self-supervised one whose head is not known here; in your own model file, "
+    "sharpscope.detectors.ssl.split_frontend and build_frontend read it."
+)
+
+
+STUB = """from torch import nn
+
+
+class Mine(nn.Module):
+    sharpscope_spec = {"n_samples": 64600, "bonafide_index": 1}
+
+    def __init__(self):
+        super().__init__()
+        self.network = ...  # your network; names as in the file
+
+    def forward(self, waves):  # (B, T) at 16 kHz
+        return self.network(waves)  # (B, 2) logits
+"""
+
+
+class Resolution(NamedTuple):
+    """Who decided what a file is.
+
+    Attributes:
+        network: Built, not yet filled.
+        state: The weights, under the network's names.
+        spec: Its conventions.
+        decisions: A line a step.
+    """
+
+    network: nn.Module
+    state: Mapping[str, Tensor]
+    spec: DetectorSpec
+    decisions: tuple[str, ...]
+
+
+def resolve(
+    checkpoint: Checkpoint, arch: str | None, model: str | None, arguments: Mapping[str, Any] | None
+) -> Resolution:
+    """Decide which network a checkpoint belongs to and build it.
+
+    Who decides, first that applies: the user's own network, the user's choice of architecture, the record in
+    or beside the file, the names and shapes of the weights.
+
+    Args:
+        checkpoint: The weights.
+        arch: Name in ``ARCHITECTURES``.
+        model: ``package.module:factory`` or ``file.py:Class``.
+        arguments: Keyword arguments of either; they replace those told from the file one by one.
+
+    Returns:
+        The network and its conventions.
+
+    Raises:
+        UsageError: If nothing or more than one thing fits.
+    """
+    if model is not None:
+        return _users_own(checkpoint, model, arguments)
+    record = check_record(checkpoint)
+    told: dict[str, Any] = {}
+    reason = "named by --arch"
+    if arch is None and "arch" in record:
+        arch, told, reason = record["arch"], record.get("arch_args", {}), "named by the record"
+    elif arch is None:
+        arch, reason = _by_signature(checkpoint), "recognised by the names and shapes of its weights"
+    if arch not in detectors.ARCHITECTURES:
+        raise unknown_name("architecture", str(arch), detectors.ARCHITECTURES)
+    entry = detectors.ARCHITECTURES[arch]
+    if not told and entry.matches is not None:
+        told = entry.matches(checkpoint.state) or {}
+    state = entry.rename(checkpoint.state)
+    final = {**told, **(arguments or {})}
+    network = build_to_fit(entry.build, final, state, checkpoint.path, arch)
+    decisions = [f"{arch}: {reason}"]
+    if final:
+        decisions.append("sizes: " + ", ".join(f"{name}={value}" for name, value in final.items()))
+    left_out = sum(t.numel() for t in checkpoint.state.values()) - sum(t.numel() for t in state.values())
+    if left_out:
+        count = len(checkpoint.state) - len(state)
+        decisions.append(
+            f"left out: {count} tensors ({left_out:,} numbers) that the published forward never uses"
+        )
+    return Resolution(network, state, entry.spec, tuple(decisions))
+
+
+def check_record(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Check the types in a record: it comes with the file, so it may hold anything.
+
+    Args:
+        checkpoint: With or without a record.
+
+    Returns:
+        The record, empty when there is none.
+
+    Raises:
+        UsageError: If it names code, or a field has the wrong type.
+    """
+    record = checkpoint.record or {}
+    where = f"{checkpoint.path}: its record"
+    if "model" in record:
+        raise UsageError(f"{where} names code to run ('model'); look at it and pass it yourself with --model")
+    if not isinstance(record.get("arch", ""), str):
+        raise UsageError(f"{where} has arch {record['arch']!r:.40}; it must be a name")
+    arguments = record.get("arch_args", {})
+    if not isinstance(arguments, Mapping) or not all(isinstance(name, str) for name in arguments):
+        raise UsageError(
+            f"{where} has arch_args {arguments!r:.40}; it must be an object of keyword arguments"
+        )
+    for number in _numbers(arguments):
+        if not abs(number) <= LARGEST_ARGUMENT:
+            raise UsageError(
+                f"{where} asks for a network with {number} in its sizes; at most {LARGEST_ARGUMENT}"
+            )
+    if not isinstance(record.get("spec", {}), Mapping):
+        raise UsageError(f"{where} has spec {record['spec']!r:.40}; it must be an object of conventions")
+    if record.get("bonafide_index", 1) not in (0, 1):
+        raise UsageError(f"{where} has bonafide_index {record['bonafide_index']!r:.40}; it must be 0 or 1")
+    return record
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [number for item in value for number in _numbers(item)]
+    return [value] if isinstance(value, int | float) else []
+
+
+def _users_own(checkpoint: Checkpoint, model: str, arguments: Mapping[str, Any] | None) -> Resolution:
+    network = build_user_model(model, dict(arguments or {}))
+    spec = DetectorSpec(
+        f"user:{model.rpartition(':')[2]}",
+        polarity_source="default",
+        assumptions=("bona fide assumed at index 1",),
+    )
+    declared = getattr(network, "sharpscope_spec", None)
+    if declared is not None and not isinstance(declared, Mapping):
+        raise UsageError(f"sharpscope_spec of {model} is a {type(declared).__name__}; it must be a dict")
+    if declared:
+        kept = () if "bonafide_index" in declared else spec.assumptions
+        spec = DetectorSpec(spec.arch, polarity_source="default", assumptions=kept).declare(
+            declared, "declared"
+        )
+    return Resolution(network, checkpoint.state, spec, (f"network from --model {model}",))
+
+
+def _by_signature(checkpoint: Checkpoint) -> str:
+    found = [
+        name
+        for name, entry in detectors.ARCHITECTURES.items()
+        if entry.matches is not None and entry.matches(checkpoint.state) is not None
+    ]
+    # A converted file remembers what its original held beside the weights.
+    remembered = (checkpoint.record or {}).get("envelope_keys", ())
+    beside = {
+        str(key) for key in (*checkpoint.siblings, *(remembered if isinstance(remembered, list) else ()))
+    }
+    if found == ["aasist"] and beside >= SAM_ANTISPOOFING_ENVELOPE:
+        raise UsageError(
+            f"{checkpoint.path}: AASIST weights that fit two different functions, and the file (with "
+            f"{', '.join(sorted(beside))}) looks like SAM-AntiSpoofing's. Say which: "
+            "--arch aasist@sam-antispoofing (pool ratios .5/.5/.5) or --arch aasist (.5/.7/.5)"
+        )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{checkpoint.path}: fits {' and '.join(found)}; say which with --arch")
+    raise UsageError(f"{checkpoint.path}: no known architecture for {summary_of(checkpoint.state)}")
+
+
+def summary_of(state: Mapping[str, Tensor]) -> str:
+    """Describe an unknown state dict, with what to do next.
+
+    Args:
+        state: Tensors by name.
+
+    Returns:
+        Its size and some names, the known architectures, and a ready-to-edit stub.
+    """
+    names = list(state)
+    picked = dict.fromkeys([*names[:3], *names[-2:]])
+    shown = ", ".join(f"{name[:60]} {tuple(state[name].shape)}" for name in picked)
+    count = sum(tensor.numel() for tensor in state.values())
+    frontend = any("post_extract_proj" in name or "feature_projection" in name for name in names)
+    return (
+        f"these {len(names)} tensors, {count:,} numbers ({shown}).{FAIRSEQ_HINT if frontend else ''} "
+        f"Known: {', '.join(detectors.ARCHITECTURES)}. Name one with --arch, or save the following as my_model.py, "
+        f"edit it and pass --model my_model.py:Mine\n\n{STUB}"
+    )
