@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sharpscope.cli import correlate, landscape, measure, plot, report, sets, table  # noqa: F401
+from sharpscope.cli import (
+    convert,
+    correlate,
+    demo,
+    inspect,
+    landscape,
+    measure,
+    measures,
+    plot,
+    report,
+    sets,
+    table,
+)  # noqa: F401
 from sharpscope.cli.group import main
 
 __all__ = ["main"]
