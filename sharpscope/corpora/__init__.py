@@ -92,7 +92,7 @@ def resolve_key(name: str, among: Callable[[str], bool] | None = None) -> str:
 
 
 def find_corpus(key: str, root: Path, listing: Listing | None = None) -> Path | None:
-    """Return where a corpus lies under a root, up to three folders deep.
+    """Return where a corpus lies under a root, up to four folders deep.
 
     Args:
         key: Of ``CORPORA``.
@@ -107,7 +107,7 @@ def find_corpus(key: str, root: Path, listing: Listing | None = None) -> Path | 
     def marked(folder: Path, marker: str) -> bool:
         return all(next(there.match(folder, part), None) is not None for part in marker.split(" & "))
 
-    for folder in there.under(root, 3):
+    for folder in there.under(root, 4):
         if any(marked(folder, marker) for marker in CORPORA[key].markers):
             return folder
     # The root may be the folder that a marker begins with.
@@ -249,7 +249,7 @@ def _folder(spec: str, key: str, roots: Sequence[Path], listing: Listing) -> Pat
     if folder is None:
         raise UsageError(
             f"set '{spec}': {corpus.title} is not under {roots[0]}; looked for {' or '.join(corpus.markers)}, up to "
-            f"three folders deep. It is published at {corpus.source} and unpacks to {corpus.layout}"
+            f"four folders deep. It is published at {corpus.source} and unpacks to {corpus.layout}"
         )
     return folder
 
