@@ -150,6 +150,7 @@ def grown(subset: str) -> int | None:
     """
     if not subset:
         return None
+    subset = subset.split("/")[0]  # what follows says how it was drawn
     if "+" in subset:
         return len(subset.split("+"))
     found = re.search(r"[=:_-](\d+)$", subset)

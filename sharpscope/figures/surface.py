@@ -131,6 +131,7 @@ def surface(table: pd.DataFrame, ax: Axes3D, *, levels: np.ndarray | None = None
     ax.plot_surface(*mesh, height, cmap=SEQUENTIAL, vmin=low, vmax=high, linewidth=0.1, edgecolor="white",
                     rcount=60, ccount=60)  # fmt: skip
     ax.set_zlim(low, high)
+    ax.set_box_aspect(None, zoom=0.84)  # room for the label of the height
     ax.tick_params(pad=-3, labelsize=ax.xaxis.label.get_fontsize() - 1)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_major_locator(MaxNLocator(3))
@@ -220,7 +221,10 @@ def _lines(table: pd.DataFrame, where: style.Venue) -> Figure:
 def _panels(table: pd.DataFrame, where: style.Venue, kind: str, levels: np.ndarray) -> Figure:
     keys = list(dict.fromkeys(zip(table["panel"], table["name"], strict=True)))
     several = len({panel for panel, _ in keys}) > 1
-    columns = min(len(keys), 3)
+    names = list(dict.fromkeys(table["name"]))
+    keys.sort(key=lambda key: ([*dict.fromkeys(table["panel"])].index(key[0]), names.index(key[1])))
+    # A row per set, so that checkpoints stand beside each other.
+    columns = len(names) if several and len(names) in (2, 3, 4) else min(len(keys), 3)
     rows = math.ceil(len(keys) / columns)
     width = where.column if len(keys) == 1 else where.text
     figure = panels.new_figure(width, rows * (width / columns * 0.85 + 0.25))
@@ -240,7 +244,9 @@ def _panels(table: pd.DataFrame, where: style.Venue, kind: str, levels: np.ndarr
         ax.set(xlabel="", ylabel="")
         last = ax
     if last is not None:
-        bar = figure.colorbar(last.collections[0], ax=figure.axes, shrink=0.8, aspect=25, pad=0.02)
+        bar = figure.colorbar(
+            last.collections[0], ax=figure.axes, shrink=0.8, aspect=25, pad=0.02, extend="neither"
+        )
         bar.set_label("Loss (nats)")
         bar.set_ticks([float(levels[i]) for i in np.linspace(0, len(levels) - 1, 5).astype(int)])
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")

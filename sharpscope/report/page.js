@@ -58,7 +58,7 @@
   const draw = (div, traces, more, words) => {
     div.setAttribute("role", "img");
     div.setAttribute("aria-label", words);
-    return Plotly.react(div, traces, layout(more), more.scene ? { ...config, displayModeBar: true } : config);
+    return Plotly.react(div, traces, layout(more), config);
   };
 
   const hover = (row, variant) =>
@@ -197,13 +197,14 @@
     const axisWords = { random: "random, filter norms", sam: "ascent, radius ρ" };
     data.surfaces.forEach((s, index) => {
       const grid = find("surfaces");
-      const card = grid.children[index] ?? make("div", { className: "card" }, make("h3", { textContent: s.title }), make("div", { className: "plot tall" }));
+      const ends = `x: ${axisWords[s.axes[0]]}; y: ${axisWords[s.axes[1]]}; ${webgl ? "height" : "colour"}: ${title}`;
+      const card = grid.children[index] ?? make("div", { className: "card" }, make("h3", { textContent: s.title }), make("p", { className: "stat", textContent: ends }), make("div", { className: "plot tall" }));
       if (!card.isConnected) grid.append(card);
       const trace = { type: webgl ? "surface" : "contour", x: s.x, y: s.y, z: s.loss.map((row) => row.map(height)), colorscale: "Viridis", showscale: false,
         customdata: s.loss, hovertemplate: "%{x:.3g}, %{y:.3g}: loss %{customdata:.4g}<extra></extra>" };
       Object.assign(trace, webgl ? { cmin: low, cmax: high } : { zmin: low, zmax: high });
       const axis = { color: css("--text"), gridcolor: css("--line"), backgroundcolor: "rgba(0,0,0,0)" };
-      const scene = { xaxis: { ...axis, title: { text: axisWords[s.axes[0]] } }, yaxis: { ...axis, title: { text: axisWords[s.axes[1]] } }, zaxis: { ...axis, title: { text: title }, range: [low, high] } };
+      const scene = { camera: { eye: { x: 1.6, y: 1.6, z: 1.1 } }, xaxis: { ...axis, title: { text: "x" } }, yaxis: { ...axis, title: { text: "y" } }, zaxis: { ...axis, title: { text: "" }, range: [low, high] } };
       draw(card.lastChild, [trace], webgl ? { scene, margin: { l: 0, r: 0, t: 0, b: 0 } } : {},
         `Loss surface of ${s.title}: from ${number(Math.min(...s.loss.flat().filter((v) => v !== null)))} to ${number(Math.max(...s.loss.flat().filter((v) => v !== null)))} nats.`);
     });
