@@ -1,15 +1,18 @@
 """First-order measures and controls: closed forms, an independent implementation, and one battery for all."""
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from reference_measures import FIRST_ORDER, Surface
 from toy_networks import Formula, Perceptron, Tied, make_group, quadratic_objective, trials
 
+from sharpscope.cli import main
 from sharpscope.errors import UsageError
 from sharpscope.measures import MEASURES, families, select_measures, worst_case
 from sharpscope.measures.group import Group
@@ -233,7 +236,22 @@ def test_every_measure_is_documented(name: str) -> None:
     assert set(measure.invariant_to) <= {"layer", "node", "logits", "head", "labels"}
 
 
+def test_the_command_lists_measures() -> None:
+    runner = CliRunner()
+    done = runner.invoke(main, ["measures", "paper"])
+    assert done.exit_code == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()[::2]] == ["sam", "loss", "grad_norm"]
+    assert "Foret et al. (2021)" in done.stdout
+    listed = json.loads(runner.invoke(main, ["measures", "--json"]).stdout)
+    assert [row["name"] for row in listed] == list(MEASURES)
+    assert set(listed[0]) == {"name", "summary", "families", "radius", "cost", "invariant_to", "source"}
+    bad = runner.invoke(main, ["measures", "samm"])
+    assert bad.exit_code == 2
+    assert "did you mean 'sam'" in bad.stderr
+
+
 def test_names_and_families_select() -> None:
+    assert not set(families()) & set(MEASURES)
     assert families()["all"] == list(MEASURES)
     assert select_measures(["paper"]) == ["sam", "loss", "grad_norm"]
     assert select_measures(["asam", "sam", "asam"]) == ["sam", "asam"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sharpscope.cli import (
+from sharpscope.cli import (  # noqa: F401
     convert,
     correlate,
     demo,
@@ -14,7 +14,7 @@ from sharpscope.cli import (
     report,
     sets,
     table,
-)  # noqa: F401
+)
 from sharpscope.cli.group import main
 
 __all__ = ["main"]

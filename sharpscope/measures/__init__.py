@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sharpscope.errors import unknown_name
-from sharpscope.measures import average, controls, curvature, multi_step, variants, worst_case
+from sharpscope.measures import (
+    average,
+    calibration,
+    controls,
+    curvature,
+    geometry,
+    multi_step,
+    variants,
+    worst_case,
+)
 from sharpscope.measures.registry import Measure
 
-__all__ = ["MEASURES", "Measure", "families", "select_measures"]
+__all__ = ["MEASURES", "Measure", "describe", "families", "select_measures"]
 
 MEASURES: dict[str, Measure] = {
     **worst_case.MEASURES,
@@ -16,6 +26,8 @@ MEASURES: dict[str, Measure] = {
     **multi_step.MEASURES,
     **average.MEASURES,
     **curvature.MEASURES,
+    **geometry.MEASURES,
+    **calibration.MEASURES,
     **variants.MEASURES,
 }
 
@@ -60,3 +72,33 @@ def select_measures(names: Sequence[str]) -> list[str]:
             raise unknown_name("measure", name, [*MEASURES, *known])
         chosen.update(known.get(name, [name]))
     return [name for name in MEASURES if name in chosen]
+
+
+def describe(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Describe measures in plain values, as `sharpscope measures` prints them.
+
+    Args:
+        names: Measures or families.
+
+    Returns:
+        One dictionary per measure, in the registry's order.
+
+    Raises:
+        UsageError: If a name is neither a measure nor a family.
+
+    Example:
+        >>> describe(["sam"])[0]["source"]
+        'Foret et al. (2021)'
+    """
+    return [
+        {
+            "name": name,
+            "summary": MEASURES[name].summary,
+            "families": list(MEASURES[name].families),
+            "radius": MEASURES[name].radius,
+            "cost": MEASURES[name].cost,
+            "invariant_to": list(MEASURES[name].invariant_to),
+            "source": MEASURES[name].reference,
+        }
+        for name in select_measures(names)
+    ]

@@ -133,7 +133,7 @@ def average_trace(
         For L(w) = w'Aw / 2 its expectation is tr(A) at any rho.
     """
     rises = average(group, radii, scaling=scaling, pairs=pairs)
-    return {rho: 2.0 * rise / rho**2 for rho, rise in rises.items()}
+    return {rho: 2.0 * rises[rho] / rho**2 for rho in radii}
 
 
 COST = f"R x {2 * PAIRS}"
@@ -147,7 +147,7 @@ def _measures(suffix: str, scaling: Scaling, noise: str, trace: str) -> dict[str
             partial(average, scaling=scaling),
             f"mean rise under {noise}, {PAIRS} antithetic pairs",
             ANDRIUSHCHENKO,
-            ("average",),
+            ("average_case",),
             True,
             (),
             COST,
@@ -157,7 +157,7 @@ def _measures(suffix: str, scaling: Scaling, noise: str, trace: str) -> dict[str
             partial(average_stderr, scaling=scaling),
             f"standard error that the directions leave on {name}",
             ANDRIUSHCHENKO,
-            ("average",),
+            ("average_case",),
             True,
             (),
             f"with {name}",
@@ -167,7 +167,7 @@ def _measures(suffix: str, scaling: Scaling, noise: str, trace: str) -> dict[str
             partial(average_trace, scaling=scaling),
             f"{trace} by second differences along the same directions",
             "Hutchinson (1990)",
-            ("average", "curvature"),
+            ("average_case", "curvature"),
             True,
             (),
             f"with {name}",

@@ -37,7 +37,7 @@ def loss(group: Group, radii: Sequence[float] = ()) -> Values:
     return {None: group.loss()}
 
 
-def grad_norm(group: Group, radii: Sequence[float] = ()) -> Values:
+def grad_norm(group: Group, radii: Sequence[float] = (), *, objective: str = "label") -> Values:
     r"""Norm of the group's gradient, :math:`\lVert g \rVert_2`.
 
     To first order sam sharpness is rho times this number; what they differ by is curvature. Cost: the
@@ -46,11 +46,12 @@ def grad_norm(group: Group, radii: Sequence[float] = ()) -> Values:
     Args:
         group: The trials.
         radii: Not used.
+        objective: Which loss.
 
     Returns:
         One value.
     """
-    return {None: group.gradient_norm()}
+    return {None: group.gradient_norm(objective)}
 
 
 def param_norm(group: Group, radii: Sequence[float] = ()) -> Values:

@@ -33,12 +33,12 @@ def _product(group: Group, vector: Sequence[Tensor], by: list[Tensor] | None, ob
 
 
 class Spectrum(NamedTuple):
-    """Ends of a spectrum.
+    r"""Ends of a spectrum.
 
     Attributes:
         largest: Largest eigenvalue.
         smallest: Smallest eigenvalue; a saddle where it is negative.
-        residual: Norm of :math:`H v - \\lambda v` over the larger absolute end, the worse of both ends.
+        residual: Norm of :math:`H v - \lambda v` over the larger absolute end, the worse of both ends.
         steps: Products with the Hessian.
     """
 
@@ -118,7 +118,12 @@ def _ritz(diagonal: list[float], off: list[float], beta: float, steps: int) -> S
 
 
 def eigenvalue(
-    group: Group, radii: Sequence[float] = (), *, end: str = "largest", scaling: Scaling = "none"
+    group: Group,
+    radii: Sequence[float] = (),
+    *,
+    end: str = "largest",
+    scaling: Scaling = "none",
+    objective: str = "label",
 ) -> Values:
     r"""An end of the Hessian's spectrum, :math:`\lambda_{\max}(H)` or :math:`\lambda_{\min}(H)`, with its sign.
 
@@ -130,6 +135,7 @@ def eigenvalue(
         radii: Not used.
         end: "largest", "smallest" or "residual", a field of `Spectrum`.
         scaling: "none" or "elementwise".
+        objective: Which loss.
 
     Returns:
         One value; the residual is relative to the larger absolute end.
@@ -137,7 +143,7 @@ def eigenvalue(
     Example:
         For L(w) = (w_1^2 - 3 w_2^2) / 2 the ends are 1 and -3.
     """
-    return {None: float(getattr(lanczos(group, scaling=scaling), end))}
+    return {None: float(getattr(lanczos(group, scaling=scaling, objective=objective), end))}
 
 
 def probes(

@@ -64,9 +64,9 @@ class Group:
         self.forwards = 0
         self.cache: dict[Hashable, Any] = {}
         self.gradients: dict[str, list[Tensor]] = {}
-        self._temperature = 1.0
-        if any(get_objective(name).matched for name in objectives):
-            self._match_temperature()
+        self._temperature = 0.0
+        if any(get_objective(name).matched for name in objectives) and batch_size < len(labels):
+            self._match_temperature(self.evaluate())
         self.logits = self._forward_backward(objectives) if objectives else self.evaluate()
         if objectives and not shared_baseline:
             self.logits = self.evaluate()
@@ -79,14 +79,32 @@ class Group:
         for start in range(0, len(self.labels), self.batch_size):
             yield slice(start, start + self.batch_size)
 
-    def _match_temperature(self) -> None:
-        margins = self.evaluate().diff(dim=1)[:, 0]
+    def _match_temperature(self, logits: Tensor) -> float:
+        margins = logits.detach().double().diff(dim=1)[:, 0]
         self._temperature = max(float(margins.square().mean().sqrt()), torch.finfo(torch.float32).tiny)
+        return self._temperature
 
     def targets(self, name: str, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits and labels as the objective sees them."""
+        """Return logits and labels as an objective sees them.
+
+        Args:
+            name: The objective.
+            logits: Shape (B, 2).
+            labels: Shape (B,).
+
+        Returns:
+            The logits, divided by the group's temperature at the trained weights where the objective is
+            matched, and the labels, replaced by the decisions where it takes its own.
+        """
         objective = get_objective(name)
-        scaled = logits / self._temperature if objective.matched else logits
+        scaled = logits
+        if objective.matched:
+            # A group that fits one physical batch finds its temperature in the shared forward.
+            known = logits if len(logits) == len(self.labels) and not hasattr(self, "logits") else None
+            temperature = self._temperature or self._match_temperature(
+                self.logits if known is None else known
+            )
+            scaled = logits / temperature
         if objective.labels == "predicted":
             labels = (logits.detach()[:, 1] > logits.detach()[:, 0]).to(labels.dtype)
         return scaled, labels

@@ -65,6 +65,6 @@ def under_objective(
         summary=f"{measure.summary}; {summary}",
         families=families,
         objectives=(objective,) if measure.objectives else (),
-        cost=f"1 + {measure.cost}" if objective == "matched" else measure.cost,
+        cost=measure.cost.replace("2 shared", f"2 for {objective}"),
         invariant_to=tuple(dict.fromkeys((*measure.invariant_to, *gains))),
     )

@@ -9,12 +9,25 @@ losses are small and so is their sharpness, while the labelled loss is steep the
 
 from __future__ import annotations
 
-from sharpscope.measures import worst_case
+from sharpscope.measures import average, controls, curvature, geometry, multi_step, worst_case
 from sharpscope.measures.registry import Measure, under_objective
 
 _BASES: dict[str, Measure] = {
-    name: worst_case.MEASURES[name] for name in ("sam", "asam", "sam_linf", "asam_linf")
+    **{name: worst_case.MEASURES[name] for name in ("sam", "asam", "sam_linf", "asam_linf")},
+    **{name: multi_step.MEASURES[name] for name in ("sam_apgd", "asam_apgd")},
+    **{name: average.MEASURES[name] for name in ("average", "average_adaptive")},
+    **{
+        name: curvature.MEASURES[name]
+        for name in ("lambda_max", "lambda_max_adaptive", "trace", "trace_adaptive")
+    },
+    "grad_norm": controls.MEASURES["grad_norm"],
+    "grad_norm_adaptive": geometry.MEASURES["grad_norm_adaptive"],
 }
+
+
+def _adaptive(measure: Measure) -> bool:
+    return "layer" in measure.invariant_to
+
 
 MEASURES: dict[str, Measure] = {
     **{
@@ -23,7 +36,7 @@ MEASURES: dict[str, Measure] = {
             "matched",
             families=("scale_free",),
             summary="logits divided by their root mean square margin",
-            gains=("logits", "head") if "layer" in measure.invariant_to else ("logits",),
+            gains=("logits", "head") if _adaptive(measure) else ("logits",),
         )
         for name, measure in _BASES.items()
     },

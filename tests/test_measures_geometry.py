@@ -1,0 +1,196 @@
+"""Geometry and calibration: equal to their definitions, computed slowly with dense derivatives."""
+
+import numpy as np
+import pytest
+import torch
+from reference_measures import Surface
+from toy_networks import Formula, Perceptron, Recurrent, Tied, make_group, quadratic_objective, trials
+
+from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.measures import MEASURES, geometry
+from sharpscope.measures.calibration import calibration_error
+
+
+class OneLogit(torch.nn.Module):
+    """A network with a single output, as the loader turns it into two logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.first = torch.nn.Linear(6, 3)
+        self.out = torch.nn.Linear(3, 1)
+
+    def forward(self, waves: torch.Tensor) -> torch.Tensor:
+        z = self.out(torch.tanh(self.first(waves)))
+        return torch.cat([torch.zeros_like(z), z], dim=1)
+
+
+NETWORKS = {"perceptron": Perceptron, "tied": Tied, "gru": Recurrent, "one logit": OneLogit}
+
+
+def surface_of(module: torch.nn.Module, names: list[str]) -> Surface:
+    return Surface(module, names, *trials())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_fisher_and_fisher_rao_by_their_definitions(name: str) -> None:
+    module = NETWORKS[name]().double()
+    group = make_group(module)
+    surface = surface_of(module, group.live.names)
+    a = surface.weights
+    gradients = surface.trial_gradients()
+    # The true Fisher: both labels in turn, each with its probability.
+    p = torch.softmax(surface.logits(surface.w), dim=1).detach()
+    by_class = []
+    for label in (0, 1):
+        surface.labels = torch.full_like(surface.labels, label)
+        by_class.append(surface.trial_gradients())
+    fisher = sum(p[:, c] * by_class[c].square().sum(dim=1) for c in (0, 1))
+    scaled = sum(p[:, c] * (surface.w * by_class[c]).square().sum(dim=1) for c in (0, 1))
+    expected = {
+        "fisher_trace": (a * fisher).sum(),
+        "fisher_trace_adaptive": (a * scaled).sum(),
+        "fisher_trace_empirical": (a * gradients.square().sum(dim=1)).sum(),
+        "fisher_rao": (a * (gradients @ surface.w).square()).sum(),
+    }
+    for measure, value in expected.items():
+        assert MEASURES[measure].function(group, ())[None] == pytest.approx(float(value), rel=1e-8)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_relative_flatness_equals_its_definition_by_the_hessian(name: str) -> None:
+    """sum over s, s' of <w_s, w_s'> tr(H_ss'), H the dense Hessian in the last layer's rows."""
+    module = NETWORKS[name]().double()
+    group = make_group(module)
+    surface = surface_of(module, ["out.weight"])
+    rows, width = surface.shapes[0]
+    hessian = surface.hessian().reshape(rows, width, rows, width)
+    w = surface.w.reshape(rows, width)
+    blocks = torch.einsum("sktk->st", hessian).detach()
+    expected = float((blocks * (w @ w.T)).sum())
+    value = MEASURES["relative_flatness"].function(group, ())[None]
+    assert value == pytest.approx(expected, rel=1e-8)
+
+
+def test_fisher_rao_of_a_network_without_biases_has_a_closed_form() -> None:
+    """(L + 1)^2 E <dl/df, f>^2 for L hidden layers without biases (Liang et al., 2019)."""
+
+    class Homogeneous(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            sizes = [(6, 5), (5, 4), (4, 2)]
+            self.layers = torch.nn.ModuleList(torch.nn.Linear(i, o, bias=False) for i, o in sizes)
+
+        def forward(self, waves: torch.Tensor) -> torch.Tensor:
+            for layer in self.layers[:-1]:
+                waves = torch.relu(layer(waves))
+            out: torch.Tensor = self.layers[-1](waves)
+            return out
+
+    module = Homogeneous().double().eval()
+    group = make_group(module)
+    waves, labels, weights = trials()
+    f = module(waves).detach()
+    slope = torch.softmax(f, dim=1) - torch.nn.functional.one_hot(labels, 2)
+    expected = 9 * float((weights * (slope * f).sum(dim=1).square()).sum())
+    assert MEASURES["fisher_rao"].function(group, ())[None] == pytest.approx(expected, rel=1e-10)
+
+
+def test_one_pass_serves_the_family() -> None:
+    group = make_group(Perceptron())
+    before = group.forwards
+    for name in (
+        "fisher_trace",
+        "fisher_trace_adaptive",
+        "fisher_trace_empirical",
+        "fisher_rao",
+        "relative_flatness",
+    ):
+        MEASURES[name].function(group, ())
+    assert group.forwards - before == 3
+
+
+def test_a_head_that_is_no_linear_layer_is_named() -> None:
+    class Cosine(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.first = torch.nn.Linear(6, 4)
+            self.out = torch.nn.Parameter(torch.randn(2, 4))
+
+        def forward(self, waves: torch.Tensor) -> torch.Tensor:
+            return (
+                5
+                * torch.nn.functional.normalize(torch.tanh(self.first(waves)))
+                @ torch.nn.functional.normalize(self.out).T
+            )
+
+    group = make_group(Cosine().double())
+    with pytest.raises(SharpscopeError, match="leave the measure out"):
+        MEASURES["relative_flatness"].function(group, ())
+
+
+def test_scaled_gradient_norm_and_participation(monkeypatch: pytest.MonkeyPatch) -> None:
+    quadratic_objective(monkeypatch)
+    group = make_group(Formula([3.0, -4.0]), objectives=("quadratic",))
+    value = geometry.scaled_gradient_norm(group, objective="quadratic")[None]
+    assert value == pytest.approx(337**0.5, rel=1e-12)
+    module = Perceptron().double()
+    group = make_group(module)
+    surface = surface_of(module, group.live.names)
+    for name, t in (("effective_parameters", 1.0), ("effective_parameters_adaptive", surface.w.abs())):
+        shares = [piece.square().sum() for piece in surface.split(t * surface.gradient()).values()]
+        total = sum(shares)
+        expected = 1 / float(sum((s / total) ** 2 for s in shares))
+        assert MEASURES[name].function(group, ())[None] == pytest.approx(expected, rel=1e-8)
+
+
+def test_blocks_add_up_to_the_step() -> None:
+    module = Perceptron().double()
+    group = make_group(module)
+    surface = surface_of(module, group.live.names)
+    found = geometry.blocks(group, 1e-4)
+    assert [block.name for block in found] == ["first", "second", "out"]
+    assert [block.weights for block in found] == [35, 24, 10]
+    assert sum(block.share for block in found) == pytest.approx(1.0, rel=1e-12)
+    g = surface.split(surface.gradient())
+    share = (
+        g["out.weight"].square().sum() + g["out.bias"].square().sum()
+    ) / surface.gradient().square().sum()
+    assert found[-1].share == pytest.approx(float(share), rel=1e-8)
+    whole = MEASURES["sam"].function(group, [1e-4])[1e-4]
+    assert sum(block.rise for block in found) == pytest.approx(whole, rel=1e-3)
+    for block in found:
+        assert block.rise == pytest.approx(block.share * whole, rel=1e-2)
+    assert len(geometry.blocks(group, 0.1, scaling="elementwise", depth=2)) == 3
+
+
+def test_calibration_scores_by_hand() -> None:
+    module = Perceptron().double().eval()
+    group = make_group(module)
+    waves, labels, weights = trials()
+    p = torch.softmax(module(waves), dim=1).detach().numpy()
+    y, w = labels.numpy(), weights.numpy()
+    right = p[np.arange(6), y]
+    hit = (p.argmax(axis=1) == y).astype(float)
+    expected = {
+        "brier": (w * (1 - right) ** 2).sum(),
+        "overconfidence": (w * (p.max(axis=1) - hit)).sum(),
+        "accuracy": (w * hit).sum(),
+    }
+    for name, value in expected.items():
+        assert MEASURES[name].function(group, ())[None] == pytest.approx(value, rel=1e-10)
+
+
+def test_calibration_error_of_calibrated_and_of_overconfident_scores() -> None:
+    rng = np.random.default_rng(0)
+    difference = rng.normal(0, 2, 200_000)
+    labels = (rng.random(200_000) < 1 / (1 + np.exp(-difference))).astype(int)
+    logits = np.stack([np.zeros_like(difference), difference], axis=1)
+    # Each of 15 bins deviates by chance by about sqrt(2 / pi) * sqrt(p q / n).
+    assert calibration_error(logits, labels) < 0.005
+    assert calibration_error(3 * logits, labels) > 0.05
+    assert calibration_error(logits + 7.0, labels) == pytest.approx(calibration_error(logits, labels))
+    with pytest.raises(UsageError, match="fewer bins"):
+        calibration_error(logits[:5], labels[:5])
