@@ -102,7 +102,7 @@ def _2021_df(at: Folder) -> None:
     at.text(
         "keys/DF/CM/trial_metadata.txt",
         "LA_0023 DF_E_1 nocodec asvspoof A14 spoof notrim progress traditional_vocoder - - - -",
-        "TEF2 DF_E_2 low_m4a vcc2020 Task1-team20 spoof notrim eval neural_vocoder_autoregressive Task1 team20 FF E",
+        "TEF2 DF_E_2 low_m4a vcc2020 Task1-team20 spoof notrim eval waveform_concatenation Task1 team20 FF E",
         "TGF1 DF_E_3 mp3m4a vcc2020 - bonafide notrim eval bonafide Task2 team12 FF G",
     )
     at.audio("ASVspoof2021_DF_eval_part00/ASVspoof2021_DF_eval/flac/DF_E_1.flac")
@@ -140,7 +140,10 @@ def _itw_kaggle(at: Folder) -> None:
     at.audio("wild/fake/0.wav", "wild/real/1.wav")
 
 
-MLAAD_HEADER = "path|original_file|language|is_original_language|duration|training_data|model_name|architecture|transcript"
+MLAAD_HEADER = (
+    "path|original_file|language|is_original_language|duration|training_data|"
+    "model_name|architecture|transcript"
+)
 ORIGINAL = "en_US/by_book/male/elliot_miller/poisoned_pen/wavs/pen_1.wav"
 MIXED = "it_IT/by_book/mix/novelle/wavs/nov_1.wav"
 

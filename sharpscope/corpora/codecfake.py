@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sharpscope.corpora.pairing import with_originals
 from sharpscope.corpora.place import Corpus, Place, counts, total
-from sharpscope.corpora.protocols import blank_separated
+from sharpscope.corpora.protocols import blank_separated, file_name
 from sharpscope.corpora.trials import Trial, label_of
 
 CODECS = tuple(f"C{i}" for i in range(1, 8))
@@ -24,7 +24,7 @@ def _read_xie(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
         folders += [f"{root}/test/{other}" for other in CODECS] + [f"{root}/{other}" for other in CODECS]
         for where, cells in blank_separated(path, place.tally, "file label codec", optional=1):
             label = label_of(cells[1], where)
-            stem = cells[0].removesuffix(".wav")
+            stem = file_name(cells[0], where).removesuffix(".wav")
             if label == "bonafide":
                 if stem in real:
                     place.tally.left_out["real file that an earlier part has already"] += 1

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from sharpscope.corpora.listing import AUDIO_ENDINGS
 from sharpscope.corpora.place import Corpus, Place, total
-from sharpscope.corpora.protocols import with_header
+from sharpscope.corpora.protocols import file_name, with_header
 from sharpscope.corpora.trials import Trial, known, label_of
-from sharpscope.errors import UsageError
 
 
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
@@ -22,9 +21,7 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
         if row["ground truth"].strip().lower() == "unknown":
             place.tally.left_out["ground truth unknown"] += 1
             continue
-        name = row["filename"].strip()
-        if not name:
-            raise UsageError(f"{where}: column filename is empty")
+        name = file_name(row["filename"], where)
         audio = f"{folder}/{name}"
         if not place.listing.has_file(audio) and "." in name:
             # Conversions keep the stem.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import with_header
+from sharpscope.corpora.protocols import file_name, with_header
 from sharpscope.corpora.trials import Trial, known
 from sharpscope.errors import UsageError
 
@@ -32,9 +32,7 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
         if split not in parts and "all" not in parts:
             place.tally.other_parts += 1
             continue
-        name = row["filename"].strip()
-        if not name:
-            raise UsageError(f"{where}: column filename is empty")
+        name = file_name(row["filename"], where)
         choices = [path.parent / name.replace(old, new, 1) for old, new in RENAMED]
         audio = next((at for at in choices if place.listing.has_file(at)), choices[0])
         attack = known(row["method_name"]) if label == "spoof" else ""

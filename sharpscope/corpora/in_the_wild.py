@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import with_header
+from sharpscope.corpora.protocols import file_name, with_header
 from sharpscope.corpora.trials import Trial, known, label_of
 
 
@@ -13,7 +13,7 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     path = place.protocol("release_in_the_wild/meta.csv", "meta.csv", "modified_meta.csv")
     for where, row in with_header(path, place.tally, ("file", "speaker", "label")):
         label = label_of(row["label"], where)
-        name = row["file"].strip()
+        name = file_name(row["file"], where)
         stem = name.removesuffix(".wav")
         # Kaggle sorts the files by class.
         folders = [str(path.parent), str(path.parent / ("real" if label == "bonafide" else "fake"))]

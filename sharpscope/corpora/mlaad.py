@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sharpscope.corpora.pairing import with_originals
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import with_header
+from sharpscope.corpora.protocols import file_name, with_header
 from sharpscope.corpora.trials import Trial, known
 from sharpscope.errors import UsageError
 
@@ -38,9 +38,7 @@ def _fakes(place: Place, languages: list[str]) -> Iterator[tuple[Trial, str]]:
                 continue
             for where, row in with_header(folder / "meta.csv", place.tally, NEEDED, "|"):
                 # The language in `path` is wrong for about a thousand rows; the table's own folder is right.
-                name = row["path"].strip().rsplit("/", 1)[-1]
-                if not name:
-                    raise UsageError(f"{where}: column path is empty")
+                name = file_name(row["path"], where).rsplit("/", 1)[-1]
                 elsewhere += row["language"] != language
                 audio = f"{folder}/{name}"
                 if name not in place.listing.files(folder):

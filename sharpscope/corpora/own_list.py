@@ -7,9 +7,8 @@ from pathlib import Path
 
 from sharpscope.corpora.asvspoof import five_columns
 from sharpscope.corpora.place import Place
-from sharpscope.corpora.protocols import read_lines, with_header
+from sharpscope.corpora.protocols import file_name, read_lines, with_header
 from sharpscope.corpora.trials import Trial, known, label_of
-from sharpscope.errors import UsageError
 
 OPTIONAL = ("attack", "speaker", "language", "codec")
 
@@ -38,9 +37,7 @@ def read_own_list(place: Place, path: Path, parts: tuple[str, ...] = ("",)) -> I
     needed = ("file", "label") if parts == ("",) else ("file", "label", "subset")
     here = path.absolute().parent
     for where, row in with_header(path, place.tally, needed):
-        name = row["file"].strip()
-        if not name:
-            raise UsageError(f"{where}: column file is empty")
+        name = file_name(row["file"], where)
         label = label_of(row["label"], where)
         if parts != ("",) and row["subset"].strip() not in parts:
             place.tally.other_parts += 1

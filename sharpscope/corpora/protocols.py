@@ -166,3 +166,28 @@ def _quoted(path: Path, lines: list[str]) -> Iterator[list[str]]:
                 f"{path}, line {number}: a quotation mark opens here and closes on line {rows.line_num}"
             )
         yield cells
+
+
+def file_name(cell: str, where: str) -> str:
+    """Return the file that a cell names.
+
+    Args:
+        cell: As it stands in the protocol.
+        where: File and line, for the message.
+
+    Returns:
+        The name without blanks around it.
+
+    Raises:
+        UsageError: If there is none.
+
+    Example:
+        >>> file_name(" 0.wav ", "meta.csv, line 2")
+        '0.wav'
+    """
+    name = cell.strip()
+    last = name.rsplit("/", 1)[-1]
+    # A name such as ".wav" has lost its stem; ".." is a folder.
+    if not last or last.startswith("."):
+        raise UsageError(f"{where}: '{cell}' names no file")
+    return name

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sharpscope.corpora.place import Corpus, Place
-from sharpscope.corpora.protocols import read_lines
+from sharpscope.corpora.protocols import file_name, read_lines
 from sharpscope.corpora.trials import Trial, label_of
 from sharpscope.errors import UsageError
 
@@ -19,7 +19,7 @@ def _rows(place: Place, path: Path) -> Iterator[tuple[str, list[str]]]:
             place.tally.blank += 1
         elif number == 1 and cells[0].strip() == "original_file":
             place.tally.header += 1
-        elif len(cells) < 3 or not cells[1].strip():
+        elif len(cells) < 3:
             raise UsageError(f"{path}, line {number}: {line!r}; expected original_file|path|label|...")
         else:
             place.tally.rows += 1
@@ -30,7 +30,7 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     for table in place.listing.match(place.folder, "wav/*/meta.csv"):
         for where, cells in _rows(place, table):
             label = label_of(cells[2], where)
-            name = cells[1].strip().removeprefix("./")
+            name = file_name(cells[1], where).removeprefix("./")
             root = place.folder if place.listing.has_file(place.folder / name) else table.parent
             # wav/<room>/spoof/<system>/<language>/<file>
             folders = Path(name).parts[-4:-1]

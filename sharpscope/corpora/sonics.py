@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import with_header
+from sharpscope.corpora.protocols import file_name, with_header
 from sharpscope.corpora.trials import Trial
 from sharpscope.errors import UsageError
 
@@ -19,9 +19,7 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
             word = row["label"].strip().lower()
             if word not in LABELS:
                 raise UsageError(f"{where}: label '{row['label']}'; it is one of {', '.join(LABELS)}")
-            name = row["filepath"].strip()
-            if not name:
-                raise UsageError(f"{where}: column filepath is empty")
+            name = file_name(row["filepath"], where)
             attack = "" if word == "real" else word
             yield Trial(name, str(path.parent / name), LABELS[word], attack)
 

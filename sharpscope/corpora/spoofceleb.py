@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from sharpscope.corpora.place import Corpus, Place, total
-from sharpscope.corpora.protocols import with_header
+from sharpscope.corpora.protocols import file_name, with_header
 from sharpscope.corpora.trials import Trial, known
 from sharpscope.errors import UsageError
 
@@ -22,9 +22,7 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
             attack = row["attack"].strip().lower()
             if not re.fullmatch(r"a\d\d", attack):
                 raise UsageError(f"{where}: attack '{row['attack']}'; expected a00 (bona fide) to a23")
-            name = row["file"].strip()
-            if not name:
-                raise UsageError(f"{where}: column file is empty")
+            name = file_name(row["file"], where)
             label = "bonafide" if attack == "a00" else "spoof"
             made_by = "" if label == "bonafide" else attack
             yield Trial(name, f"{folder}/{name}", label, made_by, known(row["speaker"]), "en")

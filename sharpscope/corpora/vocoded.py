@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import blank_separated
+from sharpscope.corpora.protocols import blank_separated, file_name
 from sharpscope.corpora.trials import Trial
 
 VOCODERS = ("diffwave", "melgan", "parallel_wave_gan", "wavegrad", "wavenet", "wavernn")
@@ -38,7 +38,10 @@ def _read_librisevoc(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
                 ),
                 None,
             ) or place.protocol(f"{part}.txt")
-            stems = [Path(cells[0]).stem for _, cells in blank_separated(path, place.tally, "file")]
+            stems = [
+                Path(file_name(cells[0], where)).stem
+                for where, cells in blank_separated(path, place.tally, "file")
+            ]
         for stem in stems:
             speaker = stem.split("_")[0]
             yield Trial(f"gt/{stem}", f"{root}/gt/{stem}.wav", "bonafide", "", speaker, "en")
