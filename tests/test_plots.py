@@ -31,7 +31,13 @@ ARCHS = ("aasist", "wav2vec2-base", "wav2vec2-large", "xls-r")
 def pooled(correlation: pd.DataFrame) -> pd.DataFrame:
     """The table with a joint answer, as `correlate` adds it."""
     row = correlation.iloc[[0]].assign(
-        scope="mean_within", set="all sets", spearman=0.4, spearman_low=0.1, spearman_high=0.7, p=0.01, p_holm=NAN
+        scope="mean_within",
+        set="all sets",
+        spearman=0.4,
+        spearman_low=0.1,
+        spearman_high=0.7,
+        p=0.01,
+        p_holm=NAN,
     )
     return pd.concat([correlation, row], ignore_index=True)
 
@@ -85,6 +91,15 @@ def test_six_sets_and_twenty_four_checkpoints_stay_readable(
     assert any(width == pytest.approx(w) for w in (style.VENUES[venue].column, style.VENUES[venue].text))
     assert done.figure.get_size_inches()[1] < 9
     assert_nothing_overlaps(done.figure)
+
+
+@pytest.mark.parametrize("kind", ["scatter", "shift", "rho-curve", "pairs", "heatmap", "forest"])
+def test_few_sets_make_a_low_figure_and_labels_still_fit(kind: str) -> None:
+    table = make_results(SETS[:4], measures=(("sam", 0.01), ("sam", 0.05)))
+    for venue, count in (("interspeech", 1), ("web", 4)):
+        part = table[table["set"].isin(SETS[:count])]
+        done = plot(kind, part, venue=venue, correlation=pooled(make_correlation(part)))
+        assert_nothing_overlaps(done.figure)
 
 
 @pytest.mark.parametrize("kind", PLOTS)

@@ -232,6 +232,7 @@ def forest(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         notes.append(_answer(row))
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.set_xlim(-1.05, 1.05)
+    ax.set_xticks([-1, -0.5, 0, 0.5, 1])
     ax.set_yticks(range(len(labels)), labels)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)

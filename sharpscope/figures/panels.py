@@ -51,7 +51,7 @@ def new_axes(ax: Axes | None, *, width: float = 80 / 25.4, height: float | None 
     return new_figure(width, height or width * 0.7).add_subplot()
 
 
-def grid(venue: Venue, count: int, *, height: float = 1.75) -> tuple[Figure, list[Axes]]:
+def grid(venue: Venue, count: int, *, height: float = 1.95) -> tuple[Figure, list[Axes]]:
     """Make a figure with ``count`` panels: one column wide for up to two, the text's width beyond.
 
     Args:
@@ -62,10 +62,10 @@ def grid(venue: Venue, count: int, *, height: float = 1.75) -> tuple[Figure, lis
     Returns:
         The figure and its axes.
     """
-    columns = 1 if count <= 2 else (3 if count in (3, 5, 6, 9) else min(4, math.ceil(count / 2)))
+    columns = 1 if count <= 2 else 3 if count in (3, 5, 6, 9) else 4
     rows = math.ceil(count / columns)
     width = venue.column if count <= 2 else venue.text
-    tall = max(height, 0.68 * width / columns) if count <= 2 else height
+    tall = max(height, 0.5 * width) if count <= 2 else height
     figure = new_figure(width, rows * tall + 0.45)
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
     return figure, axes
@@ -190,12 +190,21 @@ def legend(figure: Figure, handles: Sequence[Artist], *, most: int = 16) -> None
 def settle(figure: Figure) -> None:
     """Lay the figure out once and keep it so: PDF and PNG get the same places, and the second is quick.
 
-    The middle of a title that is wider than its panel is left out; captions give whole names.
+    A vertical label that is longer than the figure is high gets a second line. The middle of a title that is
+    wider than its panel is left out; captions give whole names.
 
     Args:
         figure: A finished figure.
     """
     figure.draw_without_rendering()
+    tall = [figure._supylabel, *(ax.yaxis.get_label() for ax in figure.axes)]  # type: ignore[attr-defined]
+    tall = [text for text in tall if text and text.get_window_extent().height > figure.bbox.height - 4]
+    for text in tall:
+        words = text.get_text()
+        middle = min((i for i, c in enumerate(words) if c == " "), key=lambda i: abs(i - len(words) / 2))
+        text.set_text(f"{words[:middle]}\n{words[middle + 1 :]}")
+    if tall:
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ax in figure.axes:
         wide: Text = ax._left_title  # type: ignore[attr-defined]

@@ -211,7 +211,8 @@ def curve(
         ax.set_yscale("log")
     panels.few_ticks(ax, x=False)
     if along in ("rho", "m"):
-        places = np.unique(np.linspace(0, len(ticks) - 1, 4).round().astype(int))
+        most = 6 if ax.get_position().width * ax.get_figure().get_figwidth() > 2 else 4  # type: ignore[union-attr]
+        places = np.unique(np.linspace(0, len(ticks) - 1, most).round().astype(int))
         ax.xaxis.set_major_locator(FixedLocator([ticks[i] for i in places]))
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     else:
@@ -223,7 +224,7 @@ def curve(
 def _curve_figure(rows: pd.DataFrame, request: Request, along: str, words: str, ylabel: str) -> Figure:
     names = by_shift(rows)
     coding = panels.code_checkpoints(rows)
-    figure, axes = panels.grid(request.venue, len(names), height=1.5)
+    figure, axes = panels.grid(request.venue, len(names), height=1.65)
     logarithmic = needs_logarithm(rows["value"])
     for name, ax in zip(names, axes, strict=True):
         curve(rows[rows["panel"] == name], ax, along=along, coding=coding, logarithmic=logarithmic)

@@ -100,7 +100,7 @@ def contour(table: pd.DataFrame, ax: Axes | None = None, *, levels: np.ndarray |
     levels = levels_of(table["loss"]) if levels is None else levels
     norm = LogNorm(levels[0], levels[-1]) if levels[0] > 0 else Normalize(levels[0], levels[-1])
     masked = np.ma.masked_invalid(loss)
-    ax.contourf(x, y, masked, levels=levels, norm=norm, cmap=SEQUENTIAL, extend="both")
+    ax.contourf(x, y, masked, levels=levels, norm=norm, cmap=SEQUENTIAL)
     ax.contour(x, y, masked, levels=levels, colors="white", linewidths=0.3)
     ax.plot([0], [0], marker="+", color="white", markersize=6, markeredgewidth=1.2, gid="trained")
     if table["x_axis"].iloc[0] == table["y_axis"].iloc[0]:
@@ -135,7 +135,7 @@ def surface(table: pd.DataFrame, ax: Axes3D, *, levels: np.ndarray | None = None
     ax.tick_params(pad=-3, labelsize=ax.xaxis.label.get_fontsize() - 1)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_major_locator(MaxNLocator(3))
-    ax.set_zlabel("log10 loss (nats)" if logarithmic else "loss (nats)", labelpad=-7)
+    ax.set_zlabel("log10 loss (nats)" if logarithmic else "loss (nats)", labelpad=-3)
     return ax
 
 
@@ -227,7 +227,8 @@ def _panels(table: pd.DataFrame, where: style.Venue, kind: str, levels: np.ndarr
     columns = len(names) if several and len(names) in (2, 3, 4) else min(len(keys), 3)
     rows = math.ceil(len(keys) / columns)
     width = where.column if len(keys) == 1 else where.text
-    figure = panels.new_figure(width, rows * (width / columns * 0.85 + 0.25))
+    tall = 0.68 if kind == "surface" else 0.85
+    figure = panels.new_figure(width, rows * (width / columns * tall + 0.25))
     last = None
     for i, (panel, name) in enumerate(keys):
         part = table[(table["panel"] == panel) & (table["name"] == name)]
@@ -244,9 +245,7 @@ def _panels(table: pd.DataFrame, where: style.Venue, kind: str, levels: np.ndarr
         ax.set(xlabel="", ylabel="")
         last = ax
     if last is not None:
-        bar = figure.colorbar(
-            last.collections[0], ax=figure.axes, shrink=0.8, aspect=25, pad=0.02, extend="neither"
-        )
+        bar = figure.colorbar(last.collections[0], ax=figure.axes, shrink=0.8, aspect=25, pad=0.02)
         bar.set_label("Loss (nats)")
         bar.set_ticks([float(levels[i]) for i in np.linspace(0, len(levels) - 1, 5).astype(int)])
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
