@@ -108,7 +108,8 @@ def clocked() -> Iterator[dict[str, float]]:
         return run
 
     with (
-        mock.patch.object(Detector, "__call__", timed(Detector.__call__)),
+        mock.patch.object(Detector, "score", timed(Detector.score)),
+        mock.patch.object(Detector, "prepare", timed(Detector.prepare)),
         mock.patch.object(torch.autograd, "grad", timed(torch.autograd.grad)),
     ):
         yield inside

@@ -34,7 +34,8 @@ def shared_cells(
         Values by column.
     """
     record = detector.record or {}
-    trained_on = [*trained_on, *record.get("trained_on", [])]
+    # What the same speakers, attacks and channels made is in the domain of training, though never trained on.
+    trained_on = [*trained_on, *record.get("trained_on", []), *record.get("in_domain", [])]
     return {
         "checkpoint": detector.checkpoint_path.stem,
         "sha256": detector.sha256,

@@ -311,10 +311,11 @@ def _group_runner(
 
     def run(batch_size: int) -> dict[str, Any]:
         weights = trial_weights(labels, settings.class_weights)
+        parts = [waves[start : start + batch_size] for start in range(0, len(waves), batch_size)]
         group = Group(
-            detector,
+            detector.score,
             found.live,
-            waves,
+            torch.cat([detector.prepare(part) for part in parts]),
             torch.as_tensor(labels, device=waves.device),
             torch.as_tensor(weights, device=waves.device),
             batch_size=batch_size,

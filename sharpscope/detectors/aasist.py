@@ -142,8 +142,16 @@ class Aasist(GraphClassifier):
 
     def forward(self, waves: Tensor) -> Tensor:
         """Map waves (B, T) to logits (B, 2)."""
-        x = functional.conv1d(waves.unsqueeze(1), self.get_buffer("filters")).unsqueeze(1)  # (B, 1, 70, T')
-        x = functional.selu(self.first_bn(functional.max_pool2d(x.abs(), (3, 3))), inplace=True)
+        return self.from_features(self.fixed_features(waves))
+
+    def fixed_features(self, waves: Tensor) -> Tensor:
+        """Map waves (B, T) to what the filters, which have no weights, leave of them: (B, 1, 23, T')."""
+        x = functional.conv1d(waves.unsqueeze(1), self.get_buffer("filters")).unsqueeze(1)
+        return functional.max_pool2d(x.abs(), (3, 3))
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Map filtered features (B, 1, 23, T') to logits (B, 2)."""
+        x = functional.selu(self.first_bn(features), inplace=True)
         encoded = self.encoder(x).abs()  # (B, C, 23, T'')
         return self.classify(encoded.amax(dim=3).transpose(1, 2), encoded.amax(dim=2).transpose(1, 2))
 

@@ -167,9 +167,41 @@ class Detector:
         Raises:
             UsageError: If the output holds no tensor of that shape, or more than one.
         """
+        return self.score(self.prepare(waves))
+
+    def prepare(self, waves: Tensor) -> Tensor:
+        """Run what comes before the first weight, which no perturbation changes: once for a whole group.
+
+        A network that offers ``fixed_features(waves)`` and ``from_features(features)`` is split there; of
+        any other only the normalisation is taken ahead.
+
+        Args:
+            waves: Shape (B, T), on the network's device.
+
+        Returns:
+            What `score` takes, one entry per trial, without a graph.
+        """
+        with torch.no_grad():
+            waves = _normalise(waves, self.spec.normalisation)
+            features = getattr(self.module, "fixed_features", None)
+            return waves if features is None else features(waves)
+
+    def score(self, prepared: Tensor) -> Tensor:
+        """Run the rest of the network.
+
+        Args:
+            prepared: What `prepare` returned, B entries.
+
+        Returns:
+            Logits of shape (B, 2), columns spoof and bona fide; differentiable.
+
+        Raises:
+            UsageError: If the output holds no tensor of that shape, or more than one.
+        """
+        network = self.module.from_features if hasattr(self.module, "fixed_features") else self.module
         # One attention kernel, with a graph and without, that has second derivatives.
         with sdpa_kernel(SDPBackend.MATH):
-            out = _select(self.module(_normalise(waves, self.spec.normalisation)), len(waves))
+            out = _select(network(prepared), len(prepared))
         logits = _to_logits(out, self.spec)
         return logits if self.spec.bonafide_index == 1 else logits.flip(1)
 

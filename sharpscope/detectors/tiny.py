@@ -115,13 +115,16 @@ class Tiny(nn.Module):
 
     def forward(self, waves: Tensor) -> Tensor:
         """Map waves (B, T) to logits (B, 2)."""
-        short = WINDOW + 8 * HOP - waves.shape[1]
-        if short > 0:
-            waves = functional.pad(waves, (0, short))
-        return self.classify(self.frontend(waves))
+        return self.from_features(self.fixed_features(waves))
 
-    def classify(self, features: Tensor) -> Tensor:
-        """Map the front-end's features (B, bands, frames) to logits (B, 2); they never change in training."""
+    def fixed_features(self, waves: Tensor) -> Tensor:
+        """Map waves (B, T) to features (B, bands, frames), which no training changes."""
+        short = WINDOW + 8 * HOP - waves.shape[1]
+        features: Tensor = self.frontend(functional.pad(waves, (0, short)) if short > 0 else waves)
+        return features
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Map features (B, bands, frames) to logits (B, 2)."""
         hidden = self.encoder(features.unsqueeze(1)).flatten(1, 2)  # (B, C * bands', frames')
         if self.recurrent is not None:
             pooled = self.recurrent(hidden.transpose(1, 2))[0].mean(dim=1)  # (B, 2 C)
