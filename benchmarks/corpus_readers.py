@@ -56,20 +56,19 @@ def _write_mlaad(root: Path, n_tables: int) -> None:
 _READ = """
 import resource, sys, time
 from sharpscope.corpora import read_set
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-start = time.perf_counter()
+start, busy = time.perf_counter(), time.process_time()
 trials = read_set(sys.argv[1], data=sys.argv[2])
-seconds = time.perf_counter() - start
-print(len(trials.table), seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+seconds, busy = time.perf_counter() - start, time.process_time() - busy
+print(len(trials.table), seconds, busy, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
-def _measure(spec: str, root: Path) -> tuple[int, float, float]:
+def _measure(spec: str, root: Path) -> tuple[int, float, float, float]:
     done = subprocess.run(
         [sys.executable, "-c", _READ, spec, str(root)], capture_output=True, text=True, check=True
     )
-    trials, seconds, memory = done.stdout.split()
-    return int(trials), float(seconds), float(memory)
+    trials, seconds, busy, memory = done.stdout.split()
+    return int(trials), float(seconds), float(busy), float(memory)
 
 
 def run() -> None:
@@ -81,12 +80,13 @@ def run() -> None:
         for size in sizes:
             with tempfile.TemporaryDirectory() as folder:
                 write(Path(folder), size)
-                trials, seconds, memory = _measure(spec, Path(folder))
-            per_trial.append(seconds / trials)
-            print(
-                f"corpus_readers: {name}, size {size}: {trials} trials in {seconds:.1f} s, peak {memory:.0f} MiB"
-            )
-        print(f"corpus_readers: {name}, time per trial, large over small: {per_trial[1] / per_trial[0]:.2f}")
+                trials, seconds, busy, memory = _measure(spec, Path(folder))
+            per_trial.append(busy / trials)
+            cost = f"{seconds:.1f} s ({busy:.1f} s of CPU), peak {memory:.0f} MiB"
+            print(f"corpus_readers: {name}, size {size}: {trials} trials in {cost}", flush=True)
+        print(
+            f"corpus_readers: {name}, CPU time per trial, large over small: {per_trial[1] / per_trial[0]:.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from corpus_layouts import LAYOUTS, Folder
 from sharpscope.audio import read_audio
 from sharpscope.cli import main
 from sharpscope.corpora import CORPORA, read_set, resolve_key
+from sharpscope.corpora.document import documentation
 from sharpscope.errors import UsageError
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -237,3 +238,8 @@ def test_reading_twice_gives_the_same(corpora: Path) -> None:
     one, two = (read_set("mlaad", data=corpora / "mlaad") for _ in range(2))
     assert one.table.equals(two.table)
     assert np.array_equal(one.table.index, np.arange(5))
+
+
+def test_the_page_of_corpora_is_current() -> None:
+    page = Path(__file__).resolve().parents[1] / "docs" / "corpora.md"
+    assert page.read_text(encoding="utf-8") == documentation(), "run python -m sharpscope.corpora.document"

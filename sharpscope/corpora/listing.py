@@ -59,7 +59,7 @@ class Listing:
         Returns:
             Names; none where the folder does not exist.
         """
-        return self._entries(folder).files
+        return (self._seen.get(str(folder)) or self._entries(folder)).files
 
     def has_file(self, path: str | Path) -> bool:
         """Tell whether a file exists.
@@ -70,8 +70,10 @@ class Listing:
         Returns:
             True if it is there.
         """
-        folder, name = os.path.split(os.path.normpath(path) if ".." in str(path) else str(path))
-        return name in self._entries(folder).files
+        text = str(path)
+        folder, _, name = (os.path.normpath(text) if ".." in text else text).rpartition("/")
+        known = self._seen.get(folder) or self._entries(folder)
+        return name in known.files
 
     def has_folder(self, path: str | Path) -> bool:
         """Tell whether a folder exists.
@@ -101,11 +103,11 @@ class Listing:
                 at / name for at in level for name in self.folders(at) if fnmatch.fnmatchcase(name, part)
             ]
         for at in level:
-            names = self.folders(at) if pattern.endswith("/") else sorted(self.files(at))
+            names = self.folders(at) if pattern.endswith("/") else self.files(at)
             if last in names:
                 yield at / last
-                continue
-            yield from (at / name for name in names if fnmatch.fnmatchcase(name, last))
+            elif any(sign in last for sign in "*?["):
+                yield from (at / name for name in sorted(names) if fnmatch.fnmatchcase(name, last))
 
     def under(self, root: str | Path, depth: int) -> Iterator[Path]:
         """Yield a folder and those below it, nearest first; not those that can only hold audio.
