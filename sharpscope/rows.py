@@ -18,6 +18,10 @@ from sharpscope.set_measurement import SetMeasurement
 from sharpscope.tasks import Task
 
 
+# A bootstrap over fewer speakers than this has too few different draws to mean anything.
+FEWEST_SPEAKERS = 5
+
+
 def shared_cells(
     detector: Detector, task: Task, preset: Preset, *, recipe: str | None, trained_on: Sequence[str]
 ) -> dict[str, Any]:
@@ -113,12 +117,19 @@ def _error_rate(
     if score_rule == "folded_spoof_logit":
         return folded_equal_error_rate(logits[is_bonafide, 0], logits[~is_bonafide, 0]), np.nan, np.nan
     scores = logits[:, 1] - logits[:, 0]
-    speakers = task.trials.table["speaker"].to_numpy().astype(str)[scored]
     clusters: dict[str, Any] = {}
-    if (speakers != "").all():
+    if _names_speakers(task):
+        speakers = task.trials.table["speaker"].to_numpy().astype(str)[scored]
         clusters = {"bonafide_speakers": speakers[is_bonafide], "spoof_speakers": speakers[~is_bonafide]}
     low, high = eer_interval(scores[is_bonafide], scores[~is_bonafide], **clusters)
     return equal_error_rate(scores[is_bonafide], scores[~is_bonafide]).eer, low, high
+
+
+def _names_speakers(task: Task) -> bool:
+    """Tell whether there are speakers enough to resample: of every trial, and five in each class."""
+    table = task.trials.table
+    counts = table[table["speaker"] != ""].groupby("label")["speaker"].nunique()
+    return bool((table["speaker"] != "").all()) and len(counts) == 2 and int(counts.min()) >= FEWEST_SPEAKERS
 
 
 def weighted_mean(values: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
@@ -216,6 +227,8 @@ def _notes(detector: Detector, task: Task, measured: SetMeasurement, eer: float)
     left = int(np.isfinite(measured.logits).all(axis=1).sum()) - sum(measured.sizes)
     if left:
         yield f"{left} trials scored but in no group"
+    if not _names_speakers(task):
+        yield "EER interval over trials, not speakers: optimistic"
     if task.trials.skipped:
         yield f"{task.trials.skipped} trials without audio skipped"
     yield f"noise floor {measured.noise_floor:.3g}"
