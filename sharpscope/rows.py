@@ -17,7 +17,6 @@ from sharpscope.scoring import eer_interval, equal_error_rate, folded_equal_erro
 from sharpscope.set_measurement import SetMeasurement
 from sharpscope.tasks import Task
 
-
 # A bootstrap over fewer speakers than this has too few different draws to mean anything.
 FEWEST_SPEAKERS = 5
 
