@@ -15,12 +15,14 @@ from test_style import font_types
 from sharpscope import figures, style
 from sharpscope.cli import main
 from sharpscope.cli.plot import KINDS, VENUES
+from sharpscope.correlate import correlate, write_correlation
 from sharpscope.errors import UsageError
 from sharpscope.figures import PLOTS, plot
 from sharpscope.figures.det import operating_points, score_file
 from sharpscope.figures.pairs_plot import pair_recipes
 from sharpscope.figures.profiles import by_shift
 from sharpscope.figures.selection import panel_names
+from sharpscope.figures.statistics_table import correlation_of
 from sharpscope.results import append_results
 
 SETS = ("19LA", "21LA", "ITW", "FakeOrReal", "a_set_with_a_rather_long_name", "MLAAD de")
@@ -236,6 +238,36 @@ def test_choices_that_are_not_there_are_listed() -> None:
         plot("shift", table, rho=0.2)
     with pytest.raises(UsageError, match="--rho a,b,c"):
         plot("rho-curve", table)
+
+
+def test_correlations_come_from_correlate_or_from_its_file(tmp_path: Path) -> None:
+    table = make_results()
+    append_results(tmp_path / "results.csv", table.to_dict("records"))
+    found = correlate(table)
+    files = write_correlation(found, tmp_path / "correlation")
+    arguments = ["plot", "forest", str(tmp_path / "results.csv"), "--out", str(tmp_path / "a.pdf")]
+    computed = CliRunner().invoke(main, arguments)
+    assert computed.exit_code == 0, computed.output
+    given = CliRunner().invoke(
+        main, [*arguments[:-1], str(tmp_path / "b.pdf"), "--correlation", str(files[0])]
+    )
+    assert given.exit_code == 0, given.output
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+    assert "Diamond" in given.stdout
+    with pytest.raises(UsageError, match="not made from this results table"):
+        correlation_of(table[table["checkpoint"] != "tiny-sam-0.pt"], files[0])
+    with pytest.raises(UsageError, match="not a correlation table"):
+        correlation_of(table, tmp_path / "results.csv")
+    read, summary = correlation_of(table, files[0])
+    assert summary == found.summary
+    pd.testing.assert_series_equal(read["spearman"], found.table["spearman"])
+
+
+def test_one_checkpoint_has_no_correlation_and_the_figure_says_so() -> None:
+    table = make_results(seeds=(0,), recipes=("adam",))
+    assert "nothing to correlate" in correlation_of(table)[1]
+    done = plot("scatter", table)
+    assert "No correlation was computed" in done.caption
 
 
 def test_command_knows_every_kind_and_writes_the_figure(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ VENUES = ("interspeech", "ieee", "web")
 @click.option("--m", type=float, help="Trials per group, where the table has several.")
 @click.option("--preset", help="Preset, where the table has several.")
 @click.option("--baseline", default="", help="Recipe that pairs start from. [default: adam or base...]")
+@click.option("--correlation", type=click.Path(dir_okay=False), help="correlations.csv. [default: computed]")
 @click.option("--sets", help="Sets shown, by commas. [default: all]")
 def plot(kind: str, results: str, out: str | None, sets: str | None, **options: Any) -> None:
     r"""Draw one figure of RESULTS, with its caption.
@@ -41,7 +42,7 @@ def plot(kind: str, results: str, out: str | None, sets: str | None, **options: 
 
     \b
     Example:
-        sharpscope plot scatter results.csv --venue ieee --out figure1.pdf
+        sharpscope plot scatter results.csv --correlation correlation/correlations.csv --out figure1.pdf
     """
     from sharpscope.figures import plot as draw
 

@@ -18,6 +18,7 @@ from sharpscope.cli.group import main
 @click.option(
     "--baseline", default="", help="Recipe that others are compared with. [default: adam or base...]"
 )
+@click.option("--correlation", type=click.Path(dir_okay=False), help="correlations.csv. [default: computed]")
 def table(kind: str, results: str, out: str | None, **options: Any) -> None:
     r"""Make one table of RESULTS.
 

@@ -13,6 +13,7 @@ from sharpscope import style
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.figures import det, matrix, pairs_plot, profiles, scatter_plot, selection
 from sharpscope.figures.request import Plotted, Request
+from sharpscope.figures.statistics_table import correlation_of
 
 
 class Kind(NamedTuple):
@@ -96,7 +97,8 @@ def plot(
         results: The results file, or its table.
         out: Where to write it (.pdf, .png or .svg); nothing is written when None.
         venue: A key of `sharpscope.style.VENUES`.
-        correlation: What `correlate` returned; computed when the kind needs it and None is given.
+        correlation: What `correlate` returned, or its correlations.csv; computed when the kind needs it and
+            None is given.
         measure: Measure shown; None takes the paper's.
         rho: Its radius; None takes 0.05 where the table has it.
         m: Trials per group, where the table has several.
@@ -121,11 +123,7 @@ def plot(
     if results.empty:
         raise UsageError("the results table has no rows: nothing to draw; fill it with `sharpscope measure`")
     chosen = PLOTS[kind]
-    if chosen.tests and correlation is None:
-        from sharpscope.correlate import correlate
-
-        correlation = correlate(results)
-    table = getattr(correlation, "table", correlation)
+    table = correlation_of(results, correlation)[0] if chosen.tests else None
     if sets:
         results = _only(results, sets)
         # The joint answer is one about all sets; beside a choice of them it would mislead.

@@ -20,6 +20,7 @@ from sharpscope.figures import panels, selection
 from sharpscope.figures.matrix import JOINT, per_set
 from sharpscope.figures.profiles import by_shift
 from sharpscope.figures.scatter_plot import measured, statistic_lines
+from sharpscope.figures.statistics_table import correlation_of
 from sharpscope.figures.surface import read_points
 from sharpscope.results import read_results, replace_file
 
@@ -48,7 +49,8 @@ def report(
     Args:
         results: The results file, or its table.
         out: The page.
-        correlation: What `correlate` returned (its ``table`` and ``summary`` are shown); computed when None.
+        correlation: What `correlate` returned (its ``table`` and ``summary`` are shown), or its
+            correlations.csv; computed when None.
         landscape: A table of points from `landscape`, drawn as surfaces that can be turned.
         title: Heading of the page.
 
@@ -63,16 +65,12 @@ def report(
         raise UsageError(
             "the results table has no rows: nothing to report; fill it with `sharpscope measure`"
         )
-    if correlation is None:
-        from sharpscope.correlate import correlate
-
-        correlation = correlate(table)
-    statistics: pd.DataFrame = getattr(correlation, "table", correlation)
+    statistics, summary = correlation_of(table, correlation)
     data = page_data(table, statistics, read_points(landscape) if landscape else None)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(_asset("page.html")).render(
         title=title,
-        summary=paragraphs(str(getattr(correlation, "summary", ""))),
+        summary=paragraphs(summary),
         facts=facts(table),
         style=Markup(_asset("page.css")),
         script=Markup(_asset("page.js")),

@@ -204,7 +204,7 @@
         customdata: s.loss, hovertemplate: "%{x:.3g}, %{y:.3g}: loss %{customdata:.4g}<extra></extra>" };
       Object.assign(trace, webgl ? { cmin: low, cmax: high } : { zmin: low, zmax: high });
       const axis = { color: css("--text"), gridcolor: css("--line"), backgroundcolor: "rgba(0,0,0,0)" };
-      const scene = { camera: { eye: { x: 1.6, y: 1.6, z: 1.1 } }, xaxis: { ...axis, title: { text: "x" } }, yaxis: { ...axis, title: { text: "y" } }, zaxis: { ...axis, title: { text: "" }, range: [low, high] } };
+      const scene = { aspectmode: "cube", camera: { eye: { x: 1.8, y: 1.8, z: 1.2 } }, xaxis: { ...axis, title: { text: "x" } }, yaxis: { ...axis, title: { text: "y" } }, zaxis: { ...axis, title: { text: "" }, range: [low, high] } };
       draw(card.lastChild, [trace], webgl ? { scene, margin: { l: 0, r: 0, t: 0, b: 0 } } : {},
         `Loss surface of ${s.title}: from ${number(Math.min(...s.loss.flat().filter((v) => v !== null)))} to ${number(Math.max(...s.loss.flat().filter((v) => v !== null)))} nats.`);
     });

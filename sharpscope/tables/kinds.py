@@ -16,6 +16,7 @@ from sharpscope.figures import selection
 from sharpscope.figures.matrix import JOINT, per_set, stars
 from sharpscope.figures.pairs_plot import pair_recipes
 from sharpscope.figures.selection import number, probability
+from sharpscope.figures.statistics_table import correlation_of
 from sharpscope.tables.layout import Cell, Table, percent
 
 
@@ -231,7 +232,7 @@ def correlation_table(results: pd.DataFrame, *, correlation: Any = None, **_unus
 
     Args:
         results: Rows of results.csv; used when no correlation is given.
-        correlation: What `correlate` returned, or its table.
+        correlation: What `correlate` returned, its table or its correlations.csv; None computes it.
 
     Returns:
         The table; stars on Holm-adjusted p-values only.
@@ -239,11 +240,7 @@ def correlation_table(results: pd.DataFrame, *, correlation: Any = None, **_unus
     Raises:
         UsageError: If there is no correlation about a set.
     """
-    if correlation is None:
-        from sharpscope.correlate import correlate
-
-        correlation = correlate(results)
-    table: pd.DataFrame = getattr(correlation, "table", correlation)
+    table, _ = correlation_of(results, correlation)
     rows = per_set(table)
     if rows.empty:
         raise UsageError("there is no correlation to tabulate: it needs checkpoints with a value and an EER")
