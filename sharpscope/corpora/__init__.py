@@ -177,6 +177,9 @@ def read_set(
     if corpus.classes == "spoof":
         reals = " and ".join(CORPORA[partner].title for partner in corpus.partners)
         notes.append("spoof only" if chosen.pairing == "none" else f"bona fide: {reals}, {chosen.pairing}")
+    there = set(done.table["label"])
+    if len(there) == 1 and chosen.pairing != "none":
+        notes.append(f"only {there.pop()} trials: no EER can be computed")
     return done._replace(notes=tuple(notes))
 
 

@@ -49,7 +49,8 @@ def _reader(place: Place, parts: tuple[str, ...], track: str) -> Iterator[Trial]
             continue
         label = label_of(word, where)
         made_by = known(attack) if label == "spoof" else ""
-        language = "en" if len(cells) < 13 or cells[12] == "-" else cells[12]
+        # The last column is the target speaker's language, which need not be the one that is spoken.
+        language = "en" if len(cells) < 13 or cells[12] in {"-", "E"} else ""
         yield Trial(
             utterance, place.locate(folders, utterance), label, made_by, known(speaker), language, codec
         )
