@@ -199,6 +199,17 @@ class _Slice(NamedTuple):
         return [(float(x), float(y)) for y in self.ys for x in self.xs]
 
 
+def _wanted(axes: tuple[str, ...], steps: int, span: float, rho: float, directions: int, seed: int) -> _Slice:
+    """Check the options of a slice."""
+    if not 1 <= len(axes) <= 2 or any(axis not in AXES for axis in axes) or axes.count("sam") > 1:
+        raise UsageError(f"--axes is {','.join(axes)}; allowed: random or sam once, random twice, or both")
+    if directions < 1 or (directions > 1 and axes != ("random",)):
+        raise UsageError(f"--directions is {directions}; several are for the one axis random")
+    extents = [rho if axis == "sam" else span for axis in axes]
+    grids = [coordinates(extent, steps) for extent in extents]
+    return _Slice(axes, grids[0], grids[-1], tuple(range(seed, seed + directions)))
+
+
 def landscape(
     checkpoints: Sequence[str | Path],
     sets: Sequence[str],
@@ -215,7 +226,7 @@ def landscape(
     preset: str = "rigorous",
     m: int | None = None,
     batch_size: int | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     show_progress: bool = True,
     **opening: Any,
 ) -> LandscapeReport:
@@ -239,7 +250,7 @@ def landscape(
         preset: "rigorous" or "huang2025": composition and loss of the groups.
         m: Trials in a group; None takes the preset's, or what the limit allows.
         batch_size: Physical batch; None fits it to memory.
-        device: "cpu" or "cuda:N".
+        device: "auto", "cpu" or "cuda:N".
         show_progress: Show a bar or lines on standard error.
         **opening: Passed to `load_detector` (arch, model, model_args, bonafide_index, allow_pickle, dtype).
 
@@ -249,14 +260,9 @@ def landscape(
     Raises:
         UsageError: If an option or a set is bad.
     """
-    axes = tuple(axes)
-    if not 1 <= len(axes) <= 2 or any(axis not in AXES for axis in axes) or axes.count("sam") > 1:
-        raise UsageError(f"--axes is {','.join(axes)}; allowed: random or sam once, random twice, or both")
-    if directions < 1 or (directions > 1 and axes != ("random",)):
-        raise UsageError(f"--directions is {directions}; several are for the one axis random")
-    extents = [rho if axis == "sam" else span for axis in axes]
-    grids = [coordinates(extent, steps) for extent in extents]
-    wanted = _Slice(axes, grids[0], grids[-1], tuple(range(seed, seed + directions)))
+    wanted = _wanted(tuple(axes), steps, span, rho, directions, seed)
+    if device == "auto":
+        device = "cuda:0" if torch.cuda.is_available() else "cpu"
     chosen = get_preset(preset)
     tasks = []
     for spec in sets:
@@ -265,25 +271,38 @@ def landscape(
         size = m or max(2, min(chosen.m, room) // 2 * 2)
         tasks.append(make_task(trials, chosen, size, limit, seed, preset))
     rows: list[dict[str, Any]] = []
-    failures: list[str] = []
+    problems: list[tuple[str, SharpscopeError]] = []
     evaluated = 0
     folder = Path(out_dir)
     total = len(checkpoints) * len(tasks) * len(wanted.points()) * directions
     with progress(total, show=show_progress, unit="points") as meter, exact_arithmetic():
         for path in checkpoints:
-            detector = load_detector(path, device=device, **opening)
+            try:
+                detector = load_detector(path, device=device, **opening)
+            except SharpscopeError as error:
+                problems.append((Path(path).name, error))
+                continue
             for task in tasks:
-                meter.describe(f"{Path(path).name} on {task.trials.name}")
+                where = f"{Path(path).name} on {task.trials.name}"
+                meter.describe(where)
                 try:
                     found, fresh = _one(detector, task, chosen, wanted, folder, batch_size, meter)
                 except SharpscopeError as error:
-                    failures.append(f"{Path(path).name} on {task.trials.name}: {error}")
+                    problems.append((where, error))
+                    continue
+                except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+                    # The network is the user's: whatever it raises is about their file, not this program.
+                    failed = SharpscopeError(f"the detector failed ({type(error).__name__}: {error})")
+                    problems.append((where, failed))
                     continue
                 rows += found
                 evaluated += fresh
                 write_points(folder / "landscape.csv", rows)
+    failures = [f"{where}: {error}" for where, error in problems]
     if not rows:
-        raise SharpscopeError("no landscape could be drawn; " + "; ".join(failures))
+        misuse = all(isinstance(error, UsageError) for _, error in problems)
+        kind = UsageError if misuse else SharpscopeError
+        raise kind("no landscape could be drawn; " + "; ".join(failures))
     return LandscapeReport(folder / "landscape.csv", len(rows), evaluated, tuple(failures))
 
 

@@ -236,6 +236,18 @@ def test_two_checkpoints_share_plane_and_a_later_call_adds_to_the_table(
     assert len(rows_of(done.out)) == 50
 
 
+def test_a_failing_checkpoint_does_not_stop_the_others(
+    tmp_path: Path, tone_set: Path, model_file: Path
+) -> None:
+    good, bad = checkpoint(tmp_path, model_file), tmp_path / "bad.pt"
+    bad.write_text("no checkpoint")
+    done = draw([bad, good], tone_set, model_file, tmp_path / "l", steps=3)
+    assert done.points == 9
+    assert [f.split(":")[0] for f in done.failures] == ["bad.pt"]
+    with pytest.raises(UsageError, match=r"no landscape could be drawn; bad\.pt"):
+        draw([bad], tone_set, model_file, tmp_path / "m", steps=3)
+
+
 def test_misuse_is_named(tmp_path: Path, tone_set: Path, model_file: Path) -> None:
     path = checkpoint(tmp_path, model_file)
     for options, words in (

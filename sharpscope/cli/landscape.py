@@ -31,7 +31,7 @@ from sharpscope.errors import SharpscopeError
 @click.option("--model-args", help="Arguments of the model, as JSON.")
 @click.option("--bonafide-index", type=click.IntRange(0, 1), help="Which output is bona fide.")
 @click.option("--allow-pickle", is_flag=True, help="Load files that run code.")
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
 @click.option("--venue", default="interspeech", show_default=True, help="interspeech, ieee or web.")
 @click.option("--quiet", is_flag=True, help="No progress.")
