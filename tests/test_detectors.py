@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import runpy
 import warnings
 from pathlib import Path
 from typing import Any
@@ -356,3 +357,11 @@ def test_every_architecture_is_documented_and_the_page_is_current() -> None:
     if not PAGE.is_file():
         pytest.skip("installed without the docs")
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m sharpscope.detectors.table"
+
+
+def test_the_example_in_the_docs_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    example = Path(__file__).resolve().parents[1] / "examples" / "bring_your_detector" / "run.py"
+    runpy.run_path(str(example), run_name="__main__")
+    out = capsys.readouterr().out
+    assert "network from --model" in out
+    assert "user:MyDetector" in out

@@ -10,6 +10,7 @@ from torch import nn
 from sharpscope.detectors import (
     aasist,
     lcnn,
+    nes2net,
     rawgat_st,
     rawnet2,
     specrnet,
@@ -29,6 +30,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     **tssdnet.ENTRIES,
     **specrnet.ENTRIES,
     **ssl_heads.ENTRIES,
+    **nes2net.ENTRIES,
     **tiny.ENTRIES,
 }
 

@@ -61,7 +61,7 @@ def import_transformers() -> Any:
     Raises:
         UsageError: If it is not installed.
     """
-    if "transformers" not in sys.modules and "torchvision" not in sys.modules:
+    if "torchvision" not in sys.modules:
         try:
             importlib.import_module("torchvision")
         except Exception:  # a torchvision built for another torch raises RuntimeError
