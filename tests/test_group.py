@@ -181,6 +181,21 @@ def test_recurrent_layers_run_without_cudnn_which_has_no_backward_in_eval_mode()
     assert torch.backends.cudnn.enabled
 
 
+def test_batch_norm_keeps_its_statistics() -> None:
+    """Also `num_batches_tracked`, which a momentum of zero leaves counting."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Linear(6, 4), torch.nn.BatchNorm1d(4), torch.nn.Tanh(), torch.nn.Linear(4, 2)
+    )
+    network(trials()[0].float())
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    group = make_group(network)
+    for name in ("sam", "asam_apgd", "average", "trace", "fisher_trace"):
+        MEASURES[name].function(group, (0.05,) if MEASURES[name].radius else ())
+    assert int(before["1.num_batches_tracked"]) == 1
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
 def test_fast_attention_has_no_noise_floor() -> None:
     with exact_arithmetic():
         group = make_group(Attention())
