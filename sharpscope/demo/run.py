@@ -1,0 +1,143 @@
+"""The demo: speech, benchmark, detectors, measurement, correlation, and what that does and does not show."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from sharpscope.correlate import Correlation, correlate, write_correlation
+from sharpscope.demo.benchmark import build_benchmark
+from sharpscope.demo.debian import fetch_speech
+from sharpscope.demo.division import divide, size_of
+from sharpscope.demo.speech import find_recordings
+from sharpscope.demo.training import EPOCHS, POPULATION, train_one
+from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.measure import measure
+from sharpscope.progress import progress
+
+MEASURES = ("sam", "asam", "loss", "grad_norm", "entropy", "margin")
+RADII = (0.05,)
+M = 16
+MARKER = ".sharpscope-demo"
+
+
+class DemoReport(NamedTuple):
+    """What the demo left behind.
+
+    Attributes:
+        out: The folder.
+        checkpoints: The trained detectors.
+        sets: The measured sets, the in-domain one first.
+        correlation: What was found.
+    """
+
+    out: Path
+    checkpoints: tuple[Path, ...]
+    sets: tuple[str, ...]
+    correlation: Correlation
+
+
+def run_demo(
+    speech: str | Path | None = None,
+    *,
+    out: str | Path = "demo",
+    seed: int = 0,
+    workers: int = 2,
+    show_progress: bool = True,
+    say: Callable[[str], None] = lambda _: None,
+) -> DemoReport:
+    """Build a shifted benchmark from recordings, train detectors, measure them and correlate.
+
+    Args:
+        speech: Folder of recordings; None fetches some from Debian.
+        out: Folder for everything. An earlier demo in it is replaced but for the recordings that it fetched.
+        seed: Of the segments, the sets and the detectors.
+        workers: Processes that synthesise and train.
+        show_progress: Show a bar or lines on standard error.
+        say: Called with a line at every stage.
+
+    Returns:
+        Where things are and what was found.
+
+    Raises:
+        UsageError: If there is too little speech, or ``out`` holds something else.
+        SharpscopeError: If recordings cannot be fetched or a detector cannot be measured.
+    """
+    folder = Path(out)
+    _prepare(folder)
+    sources = _sources(speech, folder, say)
+    recordings = find_recordings(Path(speech) if speech else folder / "speech", note=say)
+    division = divide(recordings, seed)
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    (corpus / "SOURCES.txt").write_text("\n".join(sources) + "\n", encoding="utf-8")
+    if (folder / "speech" / "licences").is_dir() and speech is None:
+        shutil.copytree(folder / "speech" / "licences", corpus / "licences")
+    say(f"{len(recordings)} pieces of speech; sets: {', '.join(division)}")
+    pairs = sum(size_of(name) for name in division)
+    paths = tuple(folder / "checkpoints" / f"{recipe.name}.pt" for recipe in POPULATION)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads,
+                             initargs=(1,)) as pool:  # fmt: skip
+        with progress(pairs, "pairs of trials", show=show_progress) as meter:
+            meter.describe("1/3 human speech and its copies")
+            protocols = build_benchmark(division, corpus, pool, seed=seed, meter=meter)
+        say(f"training {len(POPULATION)} tiny detectors for {EPOCHS} epochs each")
+        with progress(len(POPULATION), "detectors", show=show_progress) as meter:
+            meter.describe("2/3 training")
+            jobs = [
+                pool.submit(train_one, recipe, protocols["train"], path, seed)
+                for recipe, path in zip(POPULATION, paths, strict=True)
+            ]
+            for job in jobs:
+                job.result()
+                meter.advance()
+    sets = tuple(name for name in protocols if name not in ("train", "dev"))
+    say(f"measuring on {', '.join(sets)}")
+    report = measure(
+        paths,
+        [f"{name}={protocols[name]}" for name in sets],
+        out=folder / "results.csv",
+        measures=MEASURES,
+        rho=RADII,
+        m=M,
+        seed=seed,
+        device="cpu",
+        show_progress=show_progress,
+    )
+    if report.failures:
+        raise SharpscopeError("not measured: " + "; ".join(report.failures))
+    found = correlate(folder / "results.csv", by="recipe", seed=seed)
+    # The figures are the presentation's business: the command line draws them.
+    write_correlation(found, folder / "correlation")
+    return DemoReport(folder, paths, sets, found)
+
+
+def _prepare(folder: Path) -> None:
+    """Clear an earlier demo; refuse a folder that holds something else."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out is {folder}, which is a file; name a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).exists():
+        raise UsageError(f"--out is {folder}, which holds something that is no demo; name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).touch()
+    for name in ("corpus", "checkpoints", "correlation", "scores", "groups"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in folder.glob("results.csv*"):
+        path.unlink()
+
+
+def _sources(speech: str | Path | None, folder: Path, say: Callable[[str], None]) -> list[str]:
+    if speech is not None:
+        return [f"{Path(speech).resolve()}: your own recordings, under your own terms"]
+    if not (folder / "speech").is_dir():
+        say("fetching human speech from Debian (80 MB) with apt-get download; nothing is installed")
+    lines = fetch_speech(folder / "speech")
+    for line in lines:
+        say(f"source: {line}")
+    return lines
