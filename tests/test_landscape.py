@@ -236,6 +236,20 @@ def test_two_checkpoints_share_plane_and_a_later_call_adds_to_the_table(
     assert len(rows_of(done.out)) == 50
 
 
+def test_along_the_sam_axis_the_rise_at_rho_is_the_measured_sharpness(
+    tmp_path: Path, tone_set: Path, model_file: Path
+) -> None:
+    path = checkpoint(tmp_path, model_file)
+    measure(
+        [path], [f"tones={tone_set}"], out=tmp_path / "results.csv", measures=["sam"], rho=[0.2], m=4, limit=4,
+        model=f"{model_file}:Tiny", show_progress=False,
+    )  # fmt: skip
+    sharpness = read_results(tmp_path / "results.csv")["value"].iloc[0]
+    done = draw([path], tone_set, model_file, tmp_path / "l", axes=["sam"], rho=0.2, limit=4, steps=3)
+    losses = [float(row["loss"]) for row in rows_of(done.out)]
+    assert losses[2] - losses[1] == pytest.approx(sharpness, rel=1e-4, abs=1e-6)
+
+
 def test_a_failing_checkpoint_does_not_stop_the_others(
     tmp_path: Path, tone_set: Path, model_file: Path
 ) -> None:
