@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sharpscope import statistics
+from sharpscope import comparisons as comparing
+from sharpscope import permutation, statistics
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.results import read_results, replace_file
 from sharpscope.summary import summarise
@@ -54,12 +55,14 @@ class Correlation(NamedTuple):
         summary: Markdown paragraphs: what the data support, what they do not, and a sentence for a paper.
         warnings: One line each.
         results: The rows that were correlated.
+        comparisons: One row per pair of measures; columns ``comparisons.COLUMNS``.
     """
 
     table: pd.DataFrame
     summary: str
     warnings: tuple[str, ...]
     results: pd.DataFrame
+    comparisons: pd.DataFrame = pd.DataFrame(columns=list(comparing.COLUMNS))
 
 
 def correlate(
@@ -101,7 +104,25 @@ def correlate(
             rows += [_within_row(way, place, cells, by, seed) for place, cells in _groups(part, PLACE)]
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     _adjust(found)
-    return Correlation(found, summarise(found, table, warnings), tuple(warnings), table)
+    n_resamples = N_BOOTSTRAP if len(table) < 5000 else 999
+    comparisons = comparing.compare_measures(table, seed=seed, n_resamples=n_resamples)
+    words = summarise(found, table, warnings) + _which(comparisons)
+    return Correlation(found, words, tuple(warnings), table, comparisons)
+
+
+def _which(comparisons: pd.DataFrame) -> str:
+    """Return the paragraph on which measure goes best with EER."""
+    names = comparing.not_worse_than_best(comparisons)
+    if not names:
+        return ""
+    tested = int(comparisons["p"].notna().sum())
+    level = f"after Holm's correction over {tested} pairs, swapping measures within checkpoints"
+    if len(names) == 1:
+        return f"\n{names[0]} goes better with EER than every other measure ({level}).\n"
+    return (
+        f"\nHighest mean correlation with EER: {names[0]}. Not significantly worse ({level}): "
+        f"{', '.join(names[1:])}. Nothing separates these, controls included.\n"
+    )
 
 
 def _groups(table: pd.DataFrame, columns: list[str]) -> Iterable[tuple[dict[str, Any], pd.DataFrame]]:
@@ -222,15 +243,14 @@ def _joint_rows(way: dict[str, Any], part: pd.DataFrame, seed: int) -> list[dict
     if zx.shape[1]:
         within = (zx * zy).sum(axis=0)
         mean = float(within.mean())
-        low, high, degenerate = _checkpoint_bootstrap(x[:, usable], y[:, usable], seed)
+        drawn = permutation.bootstrap_mean_within(
+            x[:, usable], y[:, usable], n_resamples=N_BOOTSTRAP if zx.size < 5000 else 999, rng=seed
+        )
+        (low, high), degenerate = permutation.mean_interval(drawn), drawn.degenerate
         row |= {"spearman": mean, "spearman_low": low, "spearman_high": high}
         if n >= FEWEST:
-            order = statistics.orders(n, rng=seed)
-            null = np.concatenate(
-                [np.einsum("bns,ns->b", zx[block], zy) for block in statistics.blocks(order)]
-            )
-            exact = n <= statistics.EXACT_UP_TO
-            row["p"] = statistics.p_of(mean, null / zx.shape[1], exact=exact)
+            null = permutation.joint_null(zx, zy, rng=seed).mean(axis=1)
+            row["p"] = statistics.p_of(mean, null, exact=n <= statistics.EXACT_UP_TO)
         row["note"] = f"{zx.shape[1]} sets, lowest {within.min():.2f}" + (
             f", {degenerate} resamples without a rank dropped" if degenerate else ""
         )
@@ -245,25 +265,6 @@ def _joint_rows(way: dict[str, Any], part: pd.DataFrame, seed: int) -> list[dict
     if row["spearman"] * cloud["spearman"] < 0:
         cloud["note"] += "; sign opposite to that within sets (Simpson)"
     return [row, cloud]
-
-
-def _checkpoint_bootstrap(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float, int]:
-    """Return the percentile interval of the mean within-set correlation, resampling checkpoints."""
-    generator = np.random.default_rng(seed)
-    n = len(x)
-    means, degenerate = [], 0
-    for _ in range(N_BOOTSTRAP if n * x.shape[1] < 5000 else 999):
-        drawn = generator.integers(n, size=n)
-        products = statistics.standardised_ranks(x[drawn]) * statistics.standardised_ranks(y[drawn])
-        mean = float(products.sum(axis=0).mean())
-        if math.isfinite(mean):
-            means.append(mean)
-        else:
-            degenerate += 1
-    if not means:
-        return math.nan, math.nan, degenerate
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high), degenerate
 
 
 def _within_row(
@@ -312,7 +313,7 @@ def _adjust(table: pd.DataFrame) -> None:
 
 
 def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Path]:
-    """Write the table as CSV and LaTeX and the summary as Markdown.
+    """Write the table as CSV and LaTeX, the summary as Markdown and the comparisons as CSV.
 
     Args:
         correlation: What `correlate` returned.
@@ -323,9 +324,11 @@ def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Pat
     """
     folder = Path(out_dir)
     files = [folder / "correlations.csv", folder / "correlations.tex", folder / "summary.md"]
+    files.append(folder / "comparisons.csv")
     replace_file(files[0], correlation.table.to_csv(index=False, lineterminator="\n"))
     replace_file(files[1], _latex(correlation.table))
     replace_file(files[2], correlation.summary)
+    replace_file(files[3], correlation.comparisons.to_csv(index=False, lineterminator="\n"))
     return files
 
 

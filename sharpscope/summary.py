@@ -21,7 +21,7 @@ def _number(value: float) -> str:
 
 def _best(rows: pd.DataFrame) -> pd.Series | None:
     finite = rows[rows["spearman"].notna()]
-    return None if finite.empty else finite.loc[finite["spearman"].abs().idxmax()]
+    return None if finite.empty else finite.iloc[int(finite["spearman"].abs().to_numpy().argmax())]
 
 
 def summarise(table: pd.DataFrame, results: pd.DataFrame, warnings: Sequence[str]) -> str:

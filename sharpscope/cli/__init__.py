@@ -11,6 +11,7 @@ from sharpscope.cli import (  # noqa: F401
     measure,
     measures,
     plot,
+    power,
     report,
     sets,
     table,

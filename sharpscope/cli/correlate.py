@@ -41,7 +41,7 @@ def correlate(
     click.echo(_printed(correlation.table))
     click.echo(f"\n{correlation.summary}")
     click.echo(
-        f"wrote {len(files)} files into {out_dir}: {', '.join(sorted({f.name for f in files[:3]}))}, figures",
+        f"wrote {len(files)} files into {out_dir}: {', '.join(sorted({f.name for f in files[:4]}))}, figures",
         err=True,
     )
     click.echo(f"next: sharpscope plot forest {results}", err=True)

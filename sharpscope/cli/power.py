@@ -1,0 +1,30 @@
+"""`sharpscope power`."""
+
+from __future__ import annotations
+
+import click
+
+from sharpscope.cli.group import main
+
+
+@main.command()
+@click.option("--n", type=int, required=True, help="Checkpoints.")
+@click.option("--sets", type=int, default=1, show_default=True, help="Test sets.")
+@click.option("--measures", type=int, default=1, show_default=True, help="Measures.")
+@click.option("--power", "chance", type=float, default=0.8, show_default=True, help="Chance to find it.")
+@click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of the test.")
+def power(n: int, sets: int, measures: int, chance: float, alpha: float) -> None:
+    r"""Say beforehand what a planned study can find.
+
+    \b
+    sharpscope power --n 12 --sets 5
+    """
+    from sharpscope.power import power as run
+
+    found = run(n, sets=sets, measures=measures, chance=chance, alpha=alpha)
+    click.echo(f"smallest p-value in one set      {found.smallest_p:.2g}  (a perfect order of {n})")
+    for what, value in (("one test", found.one_test), (f"{sets * measures} tests, Holm", found.family)):
+        text = "none can be significant" if value != value else f"Spearman {value:.2f}"
+        click.echo(f"{what + ', found with power ' + format(chance, 'g'):<33}{text}")
+    click.echo("more sets do not replace checkpoints: the unit of evidence is the checkpoint")
+    click.echo("next: sharpscope measure CHECKPOINT... --sets ...", err=True)

@@ -1,0 +1,97 @@
+"""What else could move sharpness and error together: covariates, hyper-parameters, and noise in both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from sharpscope.errors import SharpscopeError
+from sharpscope.statistics import Statistic, ranks
+
+
+def partial_correlation(
+    x: np.ndarray, y: np.ndarray, covariates: np.ndarray, *, ranked: bool = True
+) -> Statistic:
+    r"""Correlation of x and y that the covariates do not explain, :math:`-P_{01}/\sqrt{P_{00}P_{11}}`, P = R^{-1}.
+
+    Args:
+        x: Shape (n,).
+        y: Shape (n,).
+        covariates: Shape (n, g).
+        ranked: Spearman's; otherwise Pearson's.
+
+    Returns:
+        The correlation and the p-value of its t with n - 2 - g degrees of freedom; NaN when a column is constant
+        or explained by the others.
+
+    Raises:
+        SharpscopeError: If there are too few rows for the covariates.
+    """
+    columns = np.column_stack([x, y, covariates]).astype(float)
+    n, g = len(columns), columns.shape[1] - 2
+    if n - 2 - g < 1:
+        raise SharpscopeError(f"{n} checkpoints with {g} covariates; a partial correlation needs {g + 3}")
+    values = ranks(columns) if ranked else columns
+    if (np.ptp(values, axis=0) == 0).any():
+        return Statistic(math.nan, math.nan)
+    correlations = np.corrcoef(values, rowvar=False)
+    if np.linalg.cond(correlations) > 1e12:
+        return Statistic(math.nan, math.nan)
+    inverse = np.linalg.inv(correlations)
+    r = float(-inverse[0, 1] / math.sqrt(inverse[0, 0] * inverse[1, 1]))
+    df = n - 2 - g
+    t = r * math.sqrt(df / max(1e-300, 1 - r * r))
+    return Statistic(r, float(2 * stats.t.sf(abs(t), df)))
+
+
+def granulated_kendall(
+    measure: np.ndarray, error: np.ndarray, settings: np.ndarray
+) -> tuple[float, list[float]]:
+    """Kendall's tau between runs that differ in one hyper-parameter only, averaged (Jiang et al., 2020).
+
+    Args:
+        measure: Shape (n,).
+        error: Shape (n,).
+        settings: Hyper-parameters of each run, shape (n, axes).
+
+    Returns:
+        Psi and the psi of each axis; NaN for an axis along which no two runs differ alone.
+
+    Example:
+        >>> grid = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+        >>> granulated_kendall(np.array([1, 2, 3, 2.5]), np.array([0.10, 0.12, 0.20, 0.22]), grid)
+        (0.5, [1.0, 0.0])
+    """
+    psi = []
+    for axis in range(settings.shape[1]):
+        others = np.delete(settings, axis, axis=1)
+        _, cell = np.unique(others, axis=0, return_inverse=True)
+        taus = []
+        for number in np.unique(cell):
+            inside = np.flatnonzero(cell == number)
+            i, j = np.triu_indices(len(inside), 1)
+            i, j = inside[i], inside[j]
+            if len(i):
+                taus.append(float((np.sign(measure[i] - measure[j]) * np.sign(error[i] - error[j])).mean()))
+        psi.append(float(np.mean(taus)) if taus else math.nan)
+    known = [value for value in psi if math.isfinite(value)]
+    return (float(np.mean(known)) if known else math.nan), psi
+
+
+def attenuation_bound(reliabilities: Sequence[float]) -> float:
+    """Return the largest correlation that two noisy quantities can show, the root of their reliabilities' product.
+
+    Args:
+        reliabilities: Of the measure and of EER, from 0 to 1.
+
+    Returns:
+        From 0 to 1.
+
+    Example:
+        >>> attenuation_bound((0.5, 0.5))
+        0.5
+    """
+    return math.sqrt(math.prod(max(0.0, value) for value in reliabilities))
