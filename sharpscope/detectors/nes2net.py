@@ -117,7 +117,7 @@ class Nes2Net(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features (B, frames, D) to logits (B, outputs)."""
-        *parts, last = features.transpose(1, 2).split(self.part, dim=1)
+        *parts, last = features.transpose(1, 2).chunk(features.shape[2] // self.part, dim=1)
         carried, outs = torch.zeros_like(last), []
         for part, block, norm in zip(parts, self.Build_in_Res2Nets, self.bns, strict=True):
             carried = norm(block(carried + part).relu())

@@ -198,7 +198,7 @@ class Detector:
         Raises:
             UsageError: If the output holds no tensor of that shape, or more than one.
         """
-        network = self.module.from_features if hasattr(self.module, "fixed_features") else self.module
+        network: Any = self.module.from_features if hasattr(self.module, "fixed_features") else self.module
         # One attention kernel, with a graph and without, that has second derivatives.
         with sdpa_kernel(SDPBackend.MATH):
             out = _select(network(prepared), len(prepared))
