@@ -22,7 +22,9 @@ PRESENTATION = {"cli", "figures", "tables", "style", "report"}
 def layer_of(module: str) -> int:
     """0 errors, 1 inputs, 2 measurement, 3 analysis (no torch), 4 presentation (no torch)."""
     top = module.split(".")[0]
-    if top in BOTTOM or top in {"__init__", "__main__", ""}:
+    if top == "__main__":
+        return 4
+    if top in BOTTOM or top in {"__init__", ""}:
         return 0
     for layer, names in ((1, INPUTS), (3, ANALYSIS | LIGHT), (4, PRESENTATION)):
         if top in names:
