@@ -40,6 +40,9 @@ COLUMNS = (
 FALLING = ("margin", "confidence")
 
 
+Cache = dict[bytes, tuple[np.ndarray, list[float]]]
+
+
 def compare_measures(results: pd.DataFrame, *, seed: int = 0, n_resamples: int = 9_999) -> pd.DataFrame:
     """Compare the mean within-set correlation of every pair of measures of one preset.
 
@@ -57,9 +60,9 @@ def compare_measures(results: pd.DataFrame, *, seed: int = 0, n_resamples: int =
     """
     rows = []
     for preset, part in results.groupby("preset", sort=False, dropna=False):
-        wide = _wide(part)
+        wide, cache = _wide(part), Cache()
         for a, b in itertools.combinations(wide, 2):
-            rows.append({"preset": preset} | _pair(a, b, wide, seed, n_resamples))
+            rows.append({"preset": preset} | _pair(a, b, wide, seed, n_resamples, cache))
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     tested = found["p"].notna()
     if tested.any():
@@ -80,12 +83,24 @@ def _wide(part: pd.DataFrame) -> dict[tuple[Any, ...], tuple[pd.DataFrame, pd.Da
     return wide
 
 
+def _known(
+    x: np.ndarray, eer: np.ndarray, seed: int, n_resamples: int, cache: Cache
+) -> tuple[np.ndarray, list[float]]:
+    """Return resampled means and sign errors, once for each measure and not once for each pair."""
+    key = x.tobytes() + eer.tobytes()
+    if key not in cache:
+        drawn = bootstrap_mean_within(x, eer, n_resamples=n_resamples, rng=seed).values
+        cache[key] = drawn, [sign_error(x[:, j], eer[:, j]) for j in range(x.shape[1])]
+    return cache[key]
+
+
 def _pair(
     a: tuple[Any, ...],
     b: tuple[Any, ...],
     wide: dict[tuple[Any, ...], tuple[pd.DataFrame, pd.DataFrame]],
     seed: int,
     n_resamples: int,
+    cache: Cache,
 ) -> dict[str, Any]:
     sets = [place for place in wide[a][0] if place in wide[b][0]]
     both = wide[a][0][sets].join(wide[b][0][sets], rsuffix="\0b", how="inner").dropna()
@@ -106,14 +121,11 @@ def _pair(
         return row | {"note": "constant in every set"}
     za, zb, zy = (z[:, usable] for z in ranked)
     means = [float((z * zy).sum(axis=0).mean()) for z in (za, zb)]
-    drawn = [
-        bootstrap_mean_within(x[:, usable], eer[:, usable], n_resamples=n_resamples, rng=seed).values
-        for x in values
-    ]
+    known = [_known(x[:, usable], eer[:, usable], seed, n_resamples, cache) for x in values]
+    drawn, errors = [found[0] for found in known], [found[1] for found in known]
     difference = drawn[0] - drawn[1]
     difference = difference[np.isfinite(difference)]
     low, high = np.quantile(difference, [0.025, 0.975]) if len(difference) else (math.nan, math.nan)
-    errors = [[sign_error(x[:, j], eer[:, j]) for j in np.flatnonzero(usable)] for x in values]
     return row | {
         "n_sets": int(usable.sum()),
         "mean_within": means[0],
