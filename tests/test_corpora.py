@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from corpus_layouts import LAYOUTS, Folder
+from corpus_layouts import LAYOUTS, MIXED, Folder
 
 from sharpscope.audio import read_audio
 from sharpscope.cli import main
@@ -165,7 +165,16 @@ def test_balanced_pairing_draws_the_larger_class_down(corpora: Path) -> None:
     assert whole.subset == "ljspeech/balanced"
     again = read_set("wavefake@ljspeech/balanced", data=corpora / "wavefake")
     assert whole.table.equals(again.table)
-    assert any("LJSpeech" in note and "balanced" in note for note in whole.notes)
+    # Only the partner that was taken is named.
+    assert whole.notes[-1] == "bona fide: LJSpeech 1.1 (Ito and Johnson, 2017), balanced"
+
+
+def test_originals_inside_mlaad_need_no_partner(tmp_path: Path) -> None:
+    LAYOUTS["mlaad"].write(Folder(tmp_path))
+    (tmp_path / "M-AILABS").rename(tmp_path / "MLAAD_v5" / "real")
+    trials = read_set("mlaad@it", data=tmp_path)
+    assert trials.table["trial"].tolist() == ["fake/it/xtts_v2/a.wav", f"real/{MIXED}"]
+    assert trials.notes[-1] == "bona fide: real/ in the corpus, paired"
 
 
 def test_a_corpus_that_is_not_there_says_what_was_looked_for(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def read_set(
         done = done._replace(table=balance(done.table))
         notes.append("larger class drawn down to the smaller, seed 0")
     if corpus.classes == "spoof":
-        reals = " and ".join(CORPORA[partner].title for partner in corpus.partners)
+        reals = " and ".join(CORPORA[name].title for name in tally.partners) or "real/ in the corpus"
         notes.append("spoof only" if chosen.pairing == "none" else f"bona fide: {reals}, {chosen.pairing}")
     there = set(done.table["label"])
     if len(there) == 1 and chosen.pairing != "none":
@@ -265,6 +265,7 @@ def _trials(
         found = next((place for place in places if place is not None), None)
         whole = _choose(other, other, "", "", "none")
         if found is not None:
+            tally.partners.append(other)
             return found, lambda: _trials(other, whole, found, roots, listing, tally)
         corpus = CORPORA[other]
         raise UsageError(

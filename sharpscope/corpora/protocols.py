@@ -22,6 +22,7 @@ class Tally:
         rows: The others; each gives a trial or counts below.
         other_parts: Rows that belong to a part that was not asked for.
         left_out: Rows (or files) that gave no trial for another reason, by reason.
+        partners: Keys of the corpora whose bona fide speech was taken.
         notes: What else a reader of a result should know.
     """
 
@@ -31,6 +32,7 @@ class Tally:
     rows: int = 0
     other_parts: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    partners: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
