@@ -1,0 +1,185 @@
+"""The demo's parts against what they promise, and the whole of it on generated voices."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from sharpscope.cli import main
+from sharpscope.corpora import read_set
+from sharpscope.demo import division, run
+from sharpscope.demo.benchmark import build_benchmark
+from sharpscope.demo.channels import CHANNELS
+from sharpscope.demo.debian import fetch_speech
+from sharpscope.demo.division import divide
+from sharpscope.demo.report import conclusion, table
+from sharpscope.demo.speech import Recording, find_recordings
+from sharpscope.demo.synthesis import METHODS, SEEN, UNSEEN
+from sharpscope.demo.training import POPULATION
+from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.results import read_results
+
+RATE = 16_000
+
+
+def voice(seed: int, seconds: float = 3.0) -> np.ndarray:
+    """Harmonics of a wandering pitch in syllables, with a little breath: what vocoders are made for."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(int(seconds * RATE)) / RATE
+    pitch = rng.uniform(100, 220) * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(0.5, 2) * time))
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    harmonics = sum(np.sin(k * phase) / k**1.3 for k in range(1, 25))
+    syllables = 0.6 + 0.4 * np.sin(2 * np.pi * 4 * time)
+    return 0.1 * syllables * (harmonics + 0.05 * rng.standard_normal(len(time)))
+
+
+@pytest.fixture
+def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = dict.fromkeys(division.SIZES, 8) | {"train": 14, "dev": 2}
+    monkeypatch.setattr(division, "SIZES", sizes)
+    monkeypatch.setitem(division.FEWEST, "train", 14)
+    monkeypatch.setitem(division.FEWEST, "dev", 2)
+    monkeypatch.setattr(division, "FEWEST_ELSEWHERE", 8)
+    monkeypatch.setattr("sharpscope.demo.benchmark.FEWEST_ELSEWHERE", 8)
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> Path:
+    """Two languages, three speakers in the first, a file too short, one that is no audio, one long."""
+    number = 0
+    for group, count in (("cs/anna", 26), ("cs/bert", 24), ("cs/cara", 12), ("nl/dirk", 14)):
+        (tmp_path / "speech" / group).mkdir(parents=True)
+        for _ in range(count):
+            soundfile.write(tmp_path / "speech" / group / f"{number:03}.wav", voice(number), RATE)
+            number += 1
+    soundfile.write(tmp_path / "speech" / "cs" / "anna" / "short.wav", voice(1, 0.5), RATE)
+    (tmp_path / "speech" / "cs" / "anna" / "broken.wav").write_text("no sound")
+    (tmp_path / "speech" / "cs" / "anna" / "phone.g722").write_bytes(b"\0" * 100)
+    return tmp_path / "speech"
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_vocoders_say_the_same_again_but_not_the_same_samples(name: str) -> None:
+    wave = voice(3, 1.5)
+    again = METHODS[name](wave, np.random.default_rng(0))
+    assert abs(len(again) - len(wave)) <= 0.02 * RATE
+    assert np.isfinite(again).all()
+    length = min(len(again), len(wave))
+    # The long-term spectrum below 2 kHz is the voice's, the wave is not.
+    spectra = [np.log(np.abs(np.fft.rfft(w[:length])) ** 2 + 1e-6)[: length // 8] for w in (wave, again)]
+    smooth = [np.convolve(s, np.ones(400) / 400, "valid") for s in spectra]
+    assert np.corrcoef(*smooth)[0, 1] > 0.8
+    assert abs(np.corrcoef(wave[:length], again[:length])[0, 1]) < 0.9
+
+
+@pytest.mark.parametrize("name", sorted(CHANNELS))
+def test_codecs_keep_the_voice_and_lose_a_little(name: str) -> None:
+    wave = voice(4, 1.5)
+    coded = CHANNELS[name](wave)
+    assert abs(len(coded) - len(wave)) < 0.1 * RATE
+    # Coders delay; at the best delay below 0.1 s the wave is there again.
+    middle = wave[4000:20_000]
+    similar = max(np.corrcoef(middle, coded[4000 + d : 20_000 + d])[0, 1] for d in range(1600))
+    assert similar > 0.8
+    assert not np.array_equal(coded[: len(wave)], wave[: len(coded)])
+
+
+def test_telephone_codecs_have_the_telephone_band() -> None:
+    rng = np.random.default_rng(0)
+    noise = 0.1 * rng.standard_normal(2 * RATE)
+    for name in ("mu_law", "a_law", "gsm"):
+        power = np.abs(np.fft.rfft(CHANNELS[name](noise)[: 2 * RATE])) ** 2
+        assert power[int(len(power) * 0.55) :].sum() < 1e-3 * power.sum(), name
+
+
+def test_no_recording_is_in_two_sets_and_speakers_and_languages_are_new() -> None:
+    groups = [("cs/a", 500), ("cs/b", 400), ("cs/c", 300), ("nl/d", 300)]
+    pieces = [Recording(Path(f"{g}{i}.wav"), g, 0.0, 4.0) for g, n in groups for i in range(n)]
+    sets = divide(pieces, 0)
+    assert list(sets) == ["train", "dev", "seen", "attacks", "codecs", "speakers", "languages"]
+    paths = [r.path for found in sets.values() for r in found]
+    assert len(paths) == len(set(paths))
+    assert {r.group for r in sets["languages"]} == {"nl/d"}
+    assert {r.group for r in sets["speakers"]} == {"cs/c"}
+    assert {r.group for r in sets["train"]} == {"cs/a", "cs/b"}
+    assert divide(pieces, 0) == sets
+    assert divide(pieces, 1) != sets
+
+
+def test_too_little_speech_says_how_much_is_wanted() -> None:
+    with pytest.raises(UsageError, match=r"10 usable pieces .* needs 40; give about 200"):
+        divide([Recording(Path(f"{i}.wav"), "", 0.0, 4.0) for i in range(10)], 0)
+
+
+def test_recordings_are_found_cut_and_passed_over(speech: Path) -> None:
+    soundfile.write(speech / "nl" / "dirk" / "long.flac", voice(5, 12.0), RATE)
+    notes: list[str] = []
+    pieces = find_recordings(speech, note=notes.append)
+    assert len(pieces) == 76 + 2
+    assert [(p.start, p.duration) for p in pieces if p.path.name == "long.flac"] == [(0.0, 5.0), (5.0, 5.0)]
+    assert {p.language for p in pieces} == {"cs", "nl"}
+    assert any("1 files in formats" in note for note in notes)
+    assert any("broken.wav" in note for note in notes)
+    assert any(note.startswith("1 of 79 recordings are shorter") for note in notes)
+    with pytest.raises(UsageError, match="not a folder"):
+        find_recordings(speech / "nowhere")
+
+
+@pytest.mark.usefixtures("small_sizes")
+def test_classes_differ_in_the_voice_only(speech: Path, tmp_path: Path) -> None:
+    sets = divide(find_recordings(speech), 0)
+    with ThreadPoolExecutor(1) as pool:
+        protocols = build_benchmark(sets, tmp_path / "corpus", pool)
+    attacks = {}
+    for name, path in protocols.items():
+        rows = pd.read_csv(path)
+        assert list(rows) == ["file", "label", "attack", "speaker", "language", "codec"]
+        assert rows["label"].value_counts().to_dict() == {"bonafide": len(rows) // 2, "spoof": len(rows) // 2}
+        attacks[name] = set(rows["attack"]) - {"-"}
+        for human, spoof in zip(rows["file"][::2], rows["file"][1::2], strict=True):
+            waves = [soundfile.read(tmp_path / "corpus" / f)[0] for f in (human, spoof)]
+            assert len(waves[0]) == len(waves[1])
+            assert RATE <= len(waves[0]) <= 2 * RATE
+            levels = [float(np.sqrt(np.mean(w**2))) for w in waves]
+            np.testing.assert_allclose(levels, 0.05, rtol=0.02)
+            assert not np.array_equal(*waves)
+        both = rows.groupby("label")["codec"].value_counts().unstack("label")
+        assert (both["bonafide"] == both["spoof"]).all()
+        assert len(read_set(f"{name}={path}").table) == len(rows)
+    assert attacks["train"] == attacks["seen"] == attacks["codecs"] == set(SEEN)
+    assert attacks["attacks"] == set(UNSEEN)
+    assert set(pd.read_csv(protocols["languages"])["language"]) == {"nl"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_sizes")
+def test_the_whole_demo(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "POPULATION", POPULATION[:5])
+    done = run.run_demo(speech, out=tmp_path / "demo", workers=1, show_progress=False)
+    results = read_results(tmp_path / "demo" / "results.csv")
+    assert results["checkpoint"].nunique() == 5
+    assert set(results.loc[results["domain"] == "id", "set"]) == {"seen"}
+    assert set(results["recipe"]) == {"adam", "sam0.02", "sam0.05"}
+    assert (tmp_path / "demo" / "correlation" / "correlations.csv").is_file()
+    assert len(table(done.correlation, done.sets).splitlines()) == 1 + len(done.sets)
+    words = conclusion(done)
+    assert "How little that proves: 5 tiny detectors" in words
+    assert "sharpscope correlate" in words
+
+
+def test_a_folder_with_something_else_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    done = CliRunner().invoke(main, ["demo", "--speech", str(tmp_path), "--out", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "name another folder" in done.output
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_without_apt_the_demo_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SharpscopeError, match=r"no apt-get .* --speech DIR"):
+        fetch_speech(tmp_path / "speech")
