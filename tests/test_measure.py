@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
+from corpus_layouts import LAYOUTS, Folder
 from torch.nn.functional import cross_entropy
 
 from sharpscope.audio import fit_length, read_audio
@@ -267,3 +268,35 @@ def test_the_command_line(tmp_path: Path, tone_set: Path, model_file: Path) -> N
     missing = runner.invoke(main, arguments(tmp_path / "none.pt", tone_set, model_file, out))
     assert missing.exit_code == 2
     assert "Traceback" not in missing.output
+
+
+def test_the_command_of_the_mission(tmp_path: Path, model_file: Path) -> None:
+    """`--sets itw,mlaad` on small corpora laid out like the originals, with MLAAD's traps."""
+    for name in ("itw", "mlaad"):
+        LAYOUTS[name].write(Folder(tmp_path))
+    path = checkpoint(tmp_path, model_file)
+    command = [
+        *(
+            "measure",
+            str(path),
+            "--sets",
+            "itw,mlaad",
+            "--data",
+            str(tmp_path),
+            "--out",
+            str(tmp_path / "r.csv"),
+        ),
+        *("--model", f"{model_file}:Tiny", "--m", "2", "--quiet"),
+    ]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    table = read_results(tmp_path / "r.csv")
+    one = table[(table["measure"] == "sam") & (table["rho"] == 0.05)].set_index("set")
+    assert one.loc["itw", ["n_bonafide", "n_spoof"]].tolist() == [1, 1]
+    assert one.loc["mlaad", ["n_bonafide", "n_spoof"]].tolist() == [2, 3]
+    assert "19963" in one.loc["itw", "note"]
+    answer = CliRunner().invoke(
+        main, ["correlate", str(tmp_path / "r.csv"), "--out-dir", str(tmp_path / "c")]
+    )
+    assert answer.exit_code == 2
+    assert "one checkpoint" in answer.stderr

@@ -74,7 +74,13 @@ def _json(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, 
 @click.option("--recipe", help="How the checkpoints were trained.")
 @click.option("--trained-on", callback=_words, help="Sets the checkpoints were trained on, with commas.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
-@click.option("--dtype", default="float32", show_default=True, type=click.Choice(["float32", "float64"]))
+@click.option(
+    "--dtype",
+    default="float32",
+    show_default=True,
+    type=click.Choice(["float32", "float64"]),
+    help="Of the network.",
+)
 @click.option("--workers", default=1, show_default=True, help="Processes that decode audio; 0: none.")
 @click.option("--allow-pickle", is_flag=True, help="Open files that can run code. Only your own.")
 @click.option("--skip-missing", is_flag=True, help="Go on without trials whose audio is missing; counted.")

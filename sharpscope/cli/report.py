@@ -9,10 +9,17 @@ from sharpscope.cli.group import main
 
 @main.command()
 @click.argument("results", type=click.Path(dir_okay=False))
-@click.option("-o", "--out", type=click.Path(dir_okay=False), default="report.html", show_default=True)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False),
+    default="report.html",
+    show_default=True,
+    help="File to write.",
+)
 @click.option("--landscape", type=click.Path(dir_okay=False), help="Points written by sharpscope landscape.")
 @click.option("--correlation", type=click.Path(dir_okay=False), help="correlations.csv. [default: computed]")
-@click.option("--title", default="Sharpness and equal error rate", show_default=True)
+@click.option("--title", default="Sharpness and equal error rate", show_default=True, help="Of the page.")
 def report(results: str, out: str, landscape: str | None, correlation: str | None, title: str) -> None:
     r"""Write one HTML page about RESULTS: figures to hover, tables to sort, provenance of every row.
 
