@@ -103,7 +103,7 @@ def _pair(
     cache: Cache,
 ) -> dict[str, Any]:
     sets = [place for place in wide[a][0] if place in wide[b][0]]
-    both = wide[a][0][sets].join(wide[b][0][sets], rsuffix="\0b", how="inner").dropna()
+    both = wide[a][0][sets].join(wide[b][0][sets].add_suffix("\0b"), how="inner").dropna()
     values = [wide[way][0].loc[both.index, sets].to_numpy(float) for way in (a, b)]
     values = [-x if way[0] in FALLING else x for x, way in zip(values, (a, b), strict=True)]
     eer = wide[a][1].loc[both.index, sets].to_numpy(float)
