@@ -34,7 +34,7 @@ bench: setup  ## speed against a slow reference, ratios measured in one run
 
 docs: setup  ## the documentation, into site/
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache
