@@ -11,7 +11,8 @@ import pandas as pd
 from scipy import stats
 
 from sharpscope.permutation import bootstrap_mean_within, swap_both
-from sharpscope.statistics import Interval, Statistic, standardised_ranks
+from sharpscope.scoring import Interval
+from sharpscope.statistics import Statistic, standardised_ranks
 
 COLUMNS = (
     "measure",

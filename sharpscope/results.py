@@ -22,27 +22,6 @@ from sharpscope.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXT_COLUMNS = (
-    "checkpoint",
-    "sha256",
-    "arch",
-    "recipe",
-    "set",
-    "subset",
-    "domain",
-    "measure",
-    "preset",
-    "loss_name",
-    "score_rule",
-    "polarity_source",
-    "spec_hash",
-    "trials_hash",
-    "dtype",
-    "device",
-    "version",
-    "created",
-    "note",
-)
 COLUMNS = (
     "checkpoint",
     "sha256",
@@ -77,7 +56,22 @@ COLUMNS = (
     "created",
     "note",
 )
-NUMBER_COLUMNS = tuple(column for column in COLUMNS if column not in TEXT_COLUMNS)
+NUMBER_COLUMNS = (
+    "seed",
+    "n_bonafide",
+    "n_spoof",
+    "eer",
+    "eer_low",
+    "eer_high",
+    "rho",
+    "m",
+    "value",
+    "stderr",
+    "value_low",
+    "value_high",
+    "n_groups",
+)
+TEXT_COLUMNS = tuple(column for column in COLUMNS if column not in NUMBER_COLUMNS)
 KEY = ("sha256", "set", "subset", "measure", "rho", "m", "preset", "spec_hash", "trials_hash")
 REQUIRED_TEXT = ("checkpoint", "sha256", "set", "measure")
 

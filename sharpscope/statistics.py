@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from sharpscope.scoring import Interval
+
 # All orders are enumerated up to this many checkpoints: 9! = 362,880.
 EXACT_UP_TO = 9
 N_PERMUTATIONS = 9_999
@@ -18,13 +20,6 @@ N_PERMUTATIONS = 9_999
 PERMUTE_PAIRS_UP_TO = 50
 # Two statistics this close are equal: ties come out of floating point in different orders of summation.
 SAME = 1e-12
-
-
-class Interval(NamedTuple):
-    """Ends of an interval; NaN when there is none."""
-
-    low: float
-    high: float
 
 
 class Statistic(NamedTuple):
