@@ -90,7 +90,9 @@ def equal_error_rate(bonafide: np.ndarray, spoof: np.ndarray, *, method: str = "
     """
     bonafide, spoof = _checked(bonafide, spoof)
     frr, far, thresholds = operating_points(bonafide, spoof)
-    best = int(np.argmin(np.abs(frr - far)))
+    # In whole trials: two points equally near must not be told apart by rounding, the first one is meant.
+    rejected, accepted = np.rint(frr * len(bonafide)), np.rint(far * len(spoof))
+    best = int(np.argmin(np.abs(rejected * len(spoof) - accepted * len(bonafide))))
     threshold = float(thresholds[best])
     if method == "nearest":
         return EqualErrorRate(float((frr[best] + far[best]) / 2), threshold)
