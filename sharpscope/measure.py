@@ -164,12 +164,18 @@ def measure(
                 meter.advance(sum(len(task.labels) for task in tasks))
                 continue
             problems += list(run.checkpoint(detector, tasks, meter))
-    if problems and not run.rows and not run.skipped and len(checkpoints) * len(tasks) == 1:
-        raise problems[0][1]
-    if len(problems) == len(checkpoints) and all(isinstance(error, UsageError) for _, error in problems):
-        raise UsageError("; ".join(str(error) for _, error in problems))
+    if not run.rows and not run.skipped:
+        _raise_for(problems)
     failures = tuple(f"{where}: {error}" for where, error in problems)
     return MeasureReport(Path(out), run.rows, run.skipped, failures, plan)
+
+
+def _raise_for(problems: Sequence[tuple[str, SharpscopeError]]) -> None:
+    """Raise where nothing at all could be measured: the only problem as it is, several bad files as misuse."""
+    if len(problems) == 1:
+        raise problems[0][1]
+    if problems and all(isinstance(error, UsageError) for _, error in problems):
+        raise UsageError("; ".join(str(error) for _, error in problems))
 
 
 def _device(name: str) -> str:
@@ -256,7 +262,7 @@ class _Run:
             )
             rows = measurement_rows(detector, task, measured, missing, self.preset)
             scores_file = self.out.parent / "scores" / folder / f"{stem}.txt"
-            scored = np.isfinite(measured.logits).all(axis=1)
+            scored = measured.scored
             names_of_trials = task.trials.table["trial"][scored].tolist()
             write_scores(scores_file, names_of_trials, task.labels[scored], measured.logits[scored])
             write_group_values(groups_file, group_rows(task, measured))

@@ -80,7 +80,7 @@ def measurement_rows(
     Returns:
         The rows, every column of the contract filled.
     """
-    scored = np.isfinite(measured.logits).all(axis=1)
+    scored = measured.scored
     eer, low, high = _error_rate(preset.score_rule, task, measured.logits, scored)
     note = "; ".join(_notes(detector, task, measured, eer))
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -223,7 +223,7 @@ def _notes(detector: Detector, task: Task, measured: SetMeasurement, eer: float)
     """Yield what a reader of the row should know, most telling first."""
     if eer > 0.5:
         yield "worse than chance"
-    left = int(np.isfinite(measured.logits).all(axis=1).sum()) - sum(measured.sizes)
+    left = int(measured.scored.sum()) - sum(measured.sizes)
     if left:
         yield f"{left} trials scored but in no group"
     if not _names_speakers(task):

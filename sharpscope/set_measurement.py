@@ -65,6 +65,12 @@ class SetMeasurement(NamedTuple):
     noise_floor: float
     notes: tuple[str, ...]
 
+    @property
+    def scored(self) -> np.ndarray:
+        """Which trials have logits: all of them, but for a run that stopped early. Shape (n,), bool."""
+        found: np.ndarray = np.isfinite(self.logits).all(axis=1)
+        return found
+
 
 class Probe(NamedTuple):
     """What a first look at a detector found.
@@ -131,7 +137,7 @@ def probe(detector: Detector, waves: Tensor, labels: Tensor, m: int, batch_size:
     live = LiveParameters(detector.module, loss)
     if batch_size is None:
         batch_size = max(1, min(m, _activation_budget(waves.device) // max(saved[0], 1)))
-    live.move([torch.zeros_like(tensor) for tensor in live.tensors], 0.0)
+    live.restore()
     with torch.no_grad():
         again = detector(waves)
         shared = bool(torch.equal(again, seen[0]))
@@ -311,11 +317,10 @@ def _group_runner(
 
     def run(batch_size: int) -> dict[str, Any]:
         weights = trial_weights(labels, settings.class_weights)
-        parts = [waves[start : start + batch_size] for start in range(0, len(waves), batch_size)]
         group = Group(
             detector.score,
             found.live,
-            torch.cat([detector.prepare(part) for part in parts]),
+            detector.prepare(waves, batch_size),
             torch.as_tensor(labels, device=waves.device),
             torch.as_tensor(weights, device=waves.device),
             batch_size=batch_size,

@@ -300,3 +300,30 @@ def test_the_command_of_the_mission(tmp_path: Path, model_file: Path) -> None:
     )
     assert answer.exit_code == 2
     assert "one checkpoint" in answer.stderr
+
+
+def test_what_was_measured_is_not_lost_to_a_set_that_cannot_be(
+    tmp_path: Path, tone_set: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that returns something else on the second set is reported; the first set's rows stand."""
+    import sharpscope.measure as module
+
+    whole = module.measure_set
+
+    def second_fails(*arguments: Any, **options: Any) -> Any:
+        if (tmp_path / "r.csv").exists():
+            raise UsageError("the network returned three outputs")
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(module, "measure_set", second_fails)
+    report = measure(
+        [checkpoint(tmp_path, model_file)],
+        [f"one={tone_set}", f"two={tone_set}"],
+        out=tmp_path / "r.csv",
+        model=f"{model_file}:Tiny",
+        m=4,
+        show_progress=False,
+    )
+    assert report.rows == len(read_results(tmp_path / "r.csv")) > 0
+    assert len(report.failures) == 1
+    assert "three outputs" in report.failures[0]
