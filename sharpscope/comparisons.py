@@ -73,15 +73,26 @@ def compare_measures(results: pd.DataFrame, *, seed: int = 0, n_resamples: int =
     return found
 
 
+def checkpoints_by_sets(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the values of one measure and the EERs beside them as checkpoints x sets.
+
+    Args:
+        rows: Rows of a results table that hold one way of measuring.
+
+    Returns:
+        Two frames, indexed by hash; NaN where a checkpoint has no finite pair of numbers on a set.
+    """
+    finite = rows[np.isfinite(rows["value"]) & np.isfinite(rows["eer"])]
+    finite = finite.assign(place=finite["set"] + "\0" + finite["subset"])
+    value, eer = (finite.pivot(index="sha256", columns="place", values=name) for name in ("value", "eer"))
+    return value, eer
+
+
 def _wide(part: pd.DataFrame) -> dict[tuple[Any, ...], tuple[pd.DataFrame, pd.DataFrame]]:
     """Return measure and EER as checkpoints x sets for every way of measuring."""
-    part = part[np.isfinite(part["value"]) & np.isfinite(part["eer"])]
-    part = part.assign(place=part["set"] + "\0" + part["subset"])
-    wide = {}
-    for way, rows in part.groupby(["measure", "rho", "m"], sort=False, dropna=False):
-        frames = [rows.pivot(index="sha256", columns="place", values=name) for name in ("value", "eer")]
-        wide[way] = (frames[0], frames[1])
-    return wide
+    ways = part.groupby(["measure", "rho", "m"], sort=False, dropna=False)
+    wide = {way: checkpoints_by_sets(rows) for way, rows in ways}
+    return {way: frames for way, frames in wide.items() if len(frames[0])}
 
 
 def _known(

@@ -62,7 +62,7 @@ class Correlation(NamedTuple):
     summary: str
     warnings: tuple[str, ...]
     results: pd.DataFrame
-    comparisons: pd.DataFrame = pd.DataFrame(columns=list(comparing.COLUMNS))
+    comparisons: pd.DataFrame
 
 
 def correlate(
@@ -219,11 +219,7 @@ def _coefficients(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 def _wide(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return measure and EER as checkpoints x sets, of the checkpoints that have a number everywhere."""
-    finite = part[np.isfinite(part["value"]) & np.isfinite(part["eer"])]
-    place = finite["set"] + "\0" + finite["subset"]
-    wide = [
-        finite.assign(place=place).pivot(index="sha256", columns="place", values=v) for v in ("value", "eer")
-    ]
+    wide = comparing.checkpoints_by_sets(part)
     complete = wide[0].notna().all(axis=1)
     x, y = (frame[complete].to_numpy(float) for frame in wide)
     return x, y

@@ -145,39 +145,42 @@ class _Trials:
         self.groups: list[tuple[Tensor, Tensor, Tensor]] = []
         for group, waves in zip(task.groups, stream, strict=True):
             labels = task.labels[group]
+            waves = waves.to(detector.device, detector.dtype)
+            if not self.groups:
+                trials = np.array([np.argmax(labels), np.argmin(labels)])
+                pair = torch.as_tensor(labels[trials], device=detector.device)
+                found = probe(detector, waves[trials], pair, task.m, batch_size)
+                self.live, self.batch_size = found.live, found.batch_size
+            # What comes before the first weight is the same at every point of the plane.
             self.groups.append(
                 (
-                    waves.to(detector.device, detector.dtype),
+                    detector.prepare(waves, self.batch_size),
                     torch.as_tensor(labels, device=detector.device),
                     torch.as_tensor(trial_weights(labels, preset.class_weights), device=detector.device),
                 )
             )
-        waves, labels_of, _ = self.groups[0]
-        pair = torch.stack([torch.argmax(labels_of), torch.argmin(labels_of)])
-        found = probe(detector, waves[pair], labels_of[pair], task.m, batch_size)
-        self.live, self.batch_size = found.live, found.batch_size
 
     def _parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for waves, labels, weights in self.groups:
+        for features, labels, weights in self.groups:
             for start in range(0, len(labels), self.batch_size):
                 part = slice(start, start + self.batch_size)
-                yield waves[part], labels[part], weights[part] * (len(labels) / self.count)
+                yield features[part], labels[part], weights[part] * (len(labels) / self.count)
 
     def loss(self) -> float:
         """Mean over groups of the group's loss, as the measure ``loss`` has it."""
         with torch.no_grad():
             total = sum(
-                float((cross_entropy(self.detector(waves), labels) * weights).sum())
-                for waves, labels, weights in self._parts()
+                float((cross_entropy(self.detector.score(features), labels) * weights).sum())
+                for features, labels, weights in self._parts()
             )
         return float(total)
 
     def gradient(self) -> list[Tensor]:
         """Gradient of `loss` at the weights as they stand."""
         total = [torch.zeros_like(t) for t in self.live.tensors]
-        for waves, labels, weights in self._parts():
+        for features, labels, weights in self._parts():
             with torch.enable_grad():
-                loss = (cross_entropy(self.detector(waves), labels) * weights).sum()
+                loss = (cross_entropy(self.detector.score(features), labels) * weights).sum()
                 found = torch.autograd.grad(
                     loss, self.live.parameters, allow_unused=True, materialize_grads=True
                 )

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from sharpscope.detectors.architecture import Architecture
 from sharpscope.detectors.graphs import GraphAttention, GraphPool, HeterogeneousAttention
-from sharpscope.detectors.sinc import sinc_filters
+from sharpscope.detectors.sinc import filtered_image, sinc_filters
 from sharpscope.detectors.spec import DetectorSpec
 
 
@@ -146,8 +146,7 @@ class Aasist(GraphClassifier):
 
     def fixed_features(self, waves: Tensor) -> Tensor:
         """Map waves (B, T) to what the filters, which have no weights, leave of them: (B, 1, 23, T')."""
-        x = functional.conv1d(waves.unsqueeze(1), self.get_buffer("filters")).unsqueeze(1)
-        return functional.max_pool2d(x.abs(), (3, 3))
+        return filtered_image(waves, self.get_buffer("filters"))
 
     def from_features(self, features: Tensor) -> Tensor:
         """Map filtered features (B, 1, 23, T') to logits (B, 2)."""

@@ -20,7 +20,7 @@ from torch.nn import functional
 from sharpscope.detectors.aasist import Block
 from sharpscope.detectors.architecture import Architecture
 from sharpscope.detectors.graphs import GraphAttention, GraphPool
-from sharpscope.detectors.sinc import sinc_filters
+from sharpscope.detectors.sinc import filtered_image, sinc_filters
 from sharpscope.detectors.spec import DetectorSpec
 
 # Nodes that the two graphs keep of 23 bands and of the 29 frames that 64,600 samples become.
@@ -70,8 +70,15 @@ class RawGatSt(nn.Module):
 
     def forward(self, waves: Tensor) -> Tensor:
         """Map waves (B, 64600) to logits (B, 2)."""
-        x = functional.conv1d(waves.unsqueeze(1), self.get_buffer("filters")).unsqueeze(1)  # (B, 1, 70, T')
-        x = functional.selu(self.first_bn(functional.max_pool2d(x.abs(), (3, 3))))
+        return self.from_features(self.fixed_features(waves))
+
+    def fixed_features(self, waves: Tensor) -> Tensor:
+        """Map waves (B, T) to what the filters leave of them: (B, 1, 23, T')."""
+        return filtered_image(waves, self.get_buffer("filters"))
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Map filtered features (B, 1, 23, T') to logits (B, 2)."""
+        x = functional.selu(self.first_bn(features))
         bands = self.encoder1(x).abs().amax(dim=3).transpose(1, 2)  # (B, 23, 64)
         frames = self.encoder2(x).abs().amax(dim=2).transpose(1, 2)  # (B, 29, 64)
         spectral = self.proj1(self.pool1(self.GAT_layer1(bands)).transpose(1, 2))  # (B, 32, 12)

@@ -70,8 +70,16 @@ class RawNet2(nn.Module):
 
     def forward(self, waves: Tensor) -> Tensor:
         """Map waves (B, T) to log probabilities (B, 2)."""
-        x = functional.conv1d(waves.unsqueeze(1), self.get_buffer("filters")).abs()  # (B, C, T)
-        x = functional.selu(self.first_bn(functional.max_pool1d(x, 3)))
+        return self.from_features(self.fixed_features(waves))
+
+    def fixed_features(self, waves: Tensor) -> Tensor:
+        """Map waves (B, T) to what the filters, which have no weights, leave of them: (B, C, T')."""
+        x = functional.conv1d(waves.unsqueeze(1), self.get_buffer("filters")).abs()
+        return functional.max_pool1d(x, 3)
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Map filtered features (B, C, T') to log probabilities (B, 2)."""
+        x = functional.selu(self.first_bn(features))
         for index in range(self.blocks):
             x = getattr(self, f"block{index}")(x)
             gate = getattr(self, f"fc_attention{index}")(x.mean(dim=2)).sigmoid().unsqueeze(2)  # (B, C, 1)
@@ -82,7 +90,7 @@ class RawNet2(nn.Module):
 
 
 def rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the published names to those of `RawNet2`.
+    """Bring the published names to those of `RawNet2` and of SpecRNet, which took its layout over.
 
     Args:
         state: Tensors by published name.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 def sinc_filters(bands: int = 70, taps: int = 129, sample_rate: int = 16_000) -> Tensor:
@@ -34,3 +35,21 @@ def sinc_filters(bands: int = 70, taps: int = 129, sample_rate: int = 16_000) ->
     low_pass = (2 * edges[:, None] / sample_rate).astype(np.float32) * np.sinc(phase)  # (bands + 1, taps)
     filters = np.hamming(taps).astype(np.float32) * np.diff(low_pass, axis=0)
     return torch.tensor(filters, dtype=torch.float32).unsqueeze(1)
+
+
+def filtered_image(waves: Tensor, filters: Tensor) -> Tensor:
+    """Filter waves and keep the largest of every three bands by three samples, as AASIST and RawGAT-ST do.
+
+    Args:
+        waves: Shape (B, T).
+        filters: Shape (bands, 1, taps).
+
+    Returns:
+        Shape (B, 1, bands / 3, T'), not negative.
+
+    Example:
+        >>> filtered_image(torch.ones(2, 600), sinc_filters(6, 129)).shape
+        torch.Size([2, 1, 2, 157])
+    """
+    image = functional.conv1d(waves.unsqueeze(1), filters).unsqueeze(1)  # (B, 1, bands, T - taps + 1)
+    return functional.max_pool2d(image.abs(), (3, 3))

@@ -169,7 +169,7 @@ class Detector:
         """
         return self.score(self.prepare(waves))
 
-    def prepare(self, waves: Tensor) -> Tensor:
+    def prepare(self, waves: Tensor, batch_size: int | None = None) -> Tensor:
         """Run what comes before the first weight, which no perturbation changes: once for a whole group.
 
         A network that offers ``fixed_features(waves)`` and ``from_features(features)`` is split there; of
@@ -177,14 +177,19 @@ class Detector:
 
         Args:
             waves: Shape (B, T), on the network's device.
+            batch_size: Trials that go through at once; None takes all.
 
         Returns:
             What `score` takes, one entry per trial, without a graph.
         """
+        features = getattr(self.module, "fixed_features", None)
+        size = batch_size or len(waves)
+        prepared = []
         with torch.no_grad():
-            waves = _normalise(waves, self.spec.normalisation)
-            features = getattr(self.module, "fixed_features", None)
-            return waves if features is None else features(waves)
+            for start in range(0, len(waves), size):
+                part = _normalise(waves[start : start + size], self.spec.normalisation)
+                prepared.append(part if features is None else features(part))
+        return torch.cat(prepared)
 
     def score(self, prepared: Tensor) -> Tensor:
         """Run the rest of the network.

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from sharpscope.detectors.architecture import Architecture
 from sharpscope.detectors.cepstra import WideCepstra
+from sharpscope.detectors.rawnet2 import rename
 from sharpscope.detectors.spec import DetectorSpec
 
 BLOCKS = (0, 2, 4)
@@ -65,8 +66,16 @@ class SpecRNet(nn.Module):
 
     def forward(self, waves: Tensor) -> Tensor:
         """Map waves (B, T) to logits (B, 1)."""
+        return self.from_features(self.fixed_features(waves))
+
+    def fixed_features(self, waves: Tensor) -> Tensor:
+        """Map waves (B, T) to the front-end's image (B, 1, 384, frames), which no training changes."""
         with torch.no_grad():
-            features = self.frontend(waves)  # (B, 1, 384, frames)
+            image: Tensor = self.frontend(waves)
+        return image
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Map the front-end's image to logits (B, 1)."""
         x = functional.selu(self.first_bn(features))
         for block in BLOCKS:
             x = getattr(self, f"block{block}")(x)
@@ -75,23 +84,6 @@ class SpecRNet(nn.Module):
         x = functional.selu(self.bn_before_gru(x)).mean(dim=2).transpose(1, 2)  # (B, frames / 64, C)
         logits: Tensor = self.fc2_gru(self.fc1_gru(self.gru(x)[0][:, -1]))
         return logits
-
-
-def rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the published names to those of `SpecRNet`.
-
-    Args:
-        state: Tensors by published name.
-
-    Returns:
-        Tensors by our name; the batch norms whose output the published forward discards are left out.
-
-    Example:
-        >>> list(rename({"block2.0.bn1.bias": torch.ones(1), "block2.0.conv1.bias": torch.ones(1)}))
-        ['block2.conv1.bias']
-    """
-    kept = {name: tensor for name, tensor in state.items() if not re.match(r"block\d\.(0\.)?bn1\.", name)}
-    return {re.sub(r"^((?:block|fc_attention)\d)\.0\.", r"\1.", name): kept[name] for name in kept}
 
 
 def matches(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
