@@ -15,6 +15,7 @@ from filelock import FileLock
 from torch import Tensor
 
 import sharpscope
+from sharpscope.allocation import keep_freed_memory
 from sharpscope.batches import load_groups
 from sharpscope.corpora import read_set
 from sharpscope.detectors import Detector, load_detector
@@ -278,6 +279,7 @@ def landscape(
     evaluated = 0
     folder = Path(out_dir)
     total = len(checkpoints) * len(tasks) * len(wanted.points()) * directions
+    keep_freed_memory()
     with progress(total, show=show_progress, unit="points") as meter, exact_arithmetic():
         for path in checkpoints:
             try:

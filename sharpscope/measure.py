@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 
 import sharpscope
+from sharpscope.allocation import keep_freed_memory
 from sharpscope.corpora import read_set
 from sharpscope.detectors import Detector, load_detector
 from sharpscope.errors import SharpscopeError, UsageError
@@ -152,6 +153,7 @@ def measure(
         "device": _device(device),
         "dtype": dtype,
     }
+    keep_freed_memory()
     run = _Run(Path(out), chosen, settings, facts, force)
     problems: list[tuple[str, SharpscopeError]] = []
     total = len(checkpoints) * sum(len(task.labels) for task in tasks)

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "sharpscope"
 BOTTOM = {"errors"}
-INPUTS = {"checkpoints", "detectors", "corpora", "audio", "batches", "parameters"}
+INPUTS = {"allocation", "checkpoints", "detectors", "corpora", "audio", "batches", "parameters"}
 ANALYSIS = {
     "results",
     "scoring",

@@ -16,6 +16,7 @@ from torch.nn import functional
 from sharpscope.audio import fit_length, read_audio
 from sharpscope.detectors import Detector, build, load_detector
 from sharpscope.detectors.cepstra import BaselineCepstra, WideCepstra
+from sharpscope.detectors.layout import channels_last
 from sharpscope.errors import UsageError
 from sharpscope.scoring import equal_error_rate
 
@@ -171,8 +172,11 @@ def test_every_layout_is_recognised_and_read_back_to_equal_outputs(case: int, tm
     assert loaded.spec.arch == arch
     waves = NOISE[: 1 if length > 40_000 else 2, :length]
     with torch.no_grad():
+        contiguous = Detector(network, loaded.spec, tmp_path, "")(waves)
+        channels_last(network)
         expected = Detector(network, loaded.spec, tmp_path, "")(waves)
         assert torch.equal(loaded(waves), expected)
+    torch.testing.assert_close(expected, contiguous, rtol=1e-4, atol=1e-6)
     assert bool(torch.isfinite(expected).all())
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from sharpscope.checkpoints import is_torchscript, read_checkpoint
 from sharpscope.detectors import hugging_face, torchscript
 from sharpscope.detectors.fitting import fill
+from sharpscope.detectors.layout import channels_last
 from sharpscope.detectors.recurrent import keep_from_cudnn
 from sharpscope.detectors.resolution import check_record, resolve
 from sharpscope.detectors.spec import Detector, DetectorSpec
@@ -58,12 +59,15 @@ def load_detector(
         raise UsageError(f"dtype is '{dtype}'; it must be one of {', '.join(DTYPES)}")
     if bonafide_index not in (None, 0, 1):
         raise UsageError(f"bonafide_index is {bonafide_index}; it must be 0 or 1")
+    own = False
     if path.is_dir():
         loaded = hugging_face.load(path, bonafide_index)
     elif arch == torchscript.NAME or (path.is_file() and is_torchscript(path)):
         loaded = torchscript.load(path, arch)
     else:
         loaded = _from_weights(path, arch, model, model_args, allow_pickle)
+        # A user's own network may take its images apart in a way that needs them contiguous.
+        own = model is None
     spec = loaded.spec
     if bonafide_index is not None:
         kept = tuple(line for line in spec.assumptions if not line.startswith("bona fide assumed"))
@@ -71,6 +75,8 @@ def load_detector(
             spec, bonafide_index=bonafide_index, polarity_source="option", assumptions=kept
         )
     network = _place(loaded.module, device, dtype)
+    if own and device == "cpu" and dtype == "float32":
+        channels_last(network)
     layers = keep_from_cudnn(network)
     more = (
         (f"{layers} recurrent layer(s) run without cuDNN, whose backward needs train mode",) if layers else ()
