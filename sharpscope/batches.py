@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from sharpscope.audio import fit_length, read_audio
 from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.wave_cache import WaveCache
 
 Composition = Literal["file_order", "balanced"]
 
@@ -102,23 +103,34 @@ class _Waves(Dataset[tuple[Tensor | None, str]]):
     """Decodes one trial: the wave, or the reason why there is none (an exception would lose its type)."""
 
     def __init__(
-        self, paths: Sequence[str], sample_rate: int | None, n_samples: int | None, padding: str
+        self,
+        paths: Sequence[str],
+        sample_rate: int | None,
+        n_samples: int | None,
+        padding: str,
+        cache: WaveCache | None,
     ) -> None:
         self.paths = list(paths)
         self.sample_rate = sample_rate
         self.n_samples = n_samples
         self.padding = padding
+        self.cache = cache
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[Tensor | None, str]:
+        kept = self.cache.read(index) if self.cache else None
+        if kept is not None:
+            return torch.from_numpy(kept), ""
         try:
             wave = read_audio(self.paths[index], self.sample_rate, n_samples=self.n_samples)
             if self.n_samples is not None:
                 wave = fit_length(wave, self.n_samples, self.padding)
         except SharpscopeError as error:
             return None, str(error)
+        if self.cache:
+            self.cache.write(index, wave)
         return torch.from_numpy(wave), ""
 
 
@@ -144,6 +156,7 @@ def load_groups(
     padding: str = "tile",
     workers: int = 0,
     pin_memory: bool = False,
+    cache: WaveCache | None = None,
 ) -> Iterator[Tensor]:
     """Decode groups of trials in order, ahead of the detector, in worker processes.
 
@@ -157,6 +170,7 @@ def load_groups(
         padding: How a short wave is lengthened ("tile" or "zero").
         workers: Processes that decode; 0 decodes here.
         pin_memory: Page-locked memory, for copies to a GPU.
+        cache: What was decoded before; waves of one length only.
 
     Yields:
         One float32 tensor of shape (m, T) per group.
@@ -168,7 +182,7 @@ def load_groups(
         return
     extra: dict[str, Any] = {"prefetch_factor": 2} if workers else {}
     loader: DataLoader[Any] = DataLoader(
-        _Waves(paths, sample_rate, n_samples, padding),
+        _Waves(paths, sample_rate, n_samples, padding, cache if n_samples else None),
         batch_sampler=[group.tolist() for group in groups],
         collate_fn=_stack,
         num_workers=workers,

@@ -6,9 +6,12 @@ since, are not trusted and measured again. Numbers go through JSON, which gives 
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +22,26 @@ def _line(entry: dict[str, Any]) -> str:
 
 
 def _parse(line: str) -> dict[str, Any] | None:
-    digest, _, body = line.partition(" ")
+    digest, _, body = line.rstrip("\n").partition(" ")
     if hashlib.sha256(body.encode()).hexdigest()[:16] != digest:
         return None
-    entry = json.loads(body)
+    try:
+        entry = json.loads(body)
+    except json.JSONDecodeError:
+        return None
     return entry if isinstance(entry, dict) else None
 
 
 class Journal:
-    """Finished groups of one measurement on disk.
+    """Finished groups of one measurement on disk, from any number of processes.
+
+    Every process adds to a file of its own, named after the journal, and reads those of all; nobody rewrites
+    another's. So processes that share a measurement need no lock while they work.
 
     Args:
-        path: The journal file; made with its folder on the first entry.
-        identity: Whatever makes two measurements different. A journal of another identity is not reused.
+        path: The journal; its files are ``<path>.<process>``, made with their folder on the first entry. None
+            keeps entries in memory only.
+        identity: Whatever makes two measurements different. Entries of another identity are not reused.
 
     Attributes:
         finished: Entries by group name, as they were recorded.
@@ -48,25 +58,31 @@ class Journal:
         >>> folder.cleanup()
     """
 
-    def __init__(self, path: Path, identity: str) -> None:
+    def __init__(self, path: Path | None = None, identity: str = "") -> None:
         self.path = path
-        self.identity = identity
+        self.identity = hashlib.sha256(identity.encode()).hexdigest()[:16]
         self.finished: dict[str, Any] = {}
-        if path.is_file():
-            self._load()
+        # A name that no other process and no earlier run has: a torn last line is never written behind.
+        self._own = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns():x}"
+        self.reload()
 
-    def _load(self) -> None:
-        kept = []
-        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
-            entry = _parse(line)
-            if entry is None or entry.get("identity") != self.identity:
+    def files(self) -> list[Path]:
+        """Return the files that hold the journal so far."""
+        if self.path is None or not self.path.parent.is_dir():
+            return []
+        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.*"))
+
+    def reload(self) -> None:
+        """Read what every process has recorded by now."""
+        for file in self.files():
+            try:
+                with open(file, encoding="utf-8", errors="replace") as lines:
+                    for line in lines:
+                        entry = _parse(line)
+                        if entry is not None and entry.get("identity") == self.identity:
+                            self.finished[entry["group"]] = entry["values"]
+            except FileNotFoundError:  # another process has finished the measurement and taken it away
                 continue
-            self.finished[entry["group"]] = entry["values"]
-            kept.append(_line(entry))
-        # A torn last line has no end: the next entry would be written behind it and lost with it.
-        temporary = self.path.with_suffix(f".{os.getpid()}.part")
-        temporary.write_text("".join(kept), encoding="utf-8")
-        os.replace(temporary, self.path)
 
     def record(self, group: str, values: Any) -> None:
         """Add one finished group and hand it to the operating system, which keeps it when the run is killed.
@@ -75,12 +91,14 @@ class Journal:
             group: Its name.
             values: Anything JSON can hold; floats keep every bit.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(_line({"identity": self.identity, "group": group, "values": values}))
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path.with_name(f"{self.path.name}.{self._own}"), "a", encoding="utf-8") as file:
+                file.write(_line({"identity": self.identity, "group": group, "values": values}))
         self.finished[group] = values
 
     def discard(self) -> None:
         """Remove the journal, once its measurement stands in the results table."""
-        self.path.unlink(missing_ok=True)
+        for file in self.files():
+            file.unlink(missing_ok=True)
         self.finished = {}

@@ -20,6 +20,7 @@ from sharpscope.batches import load_groups
 from sharpscope.corpora import read_set
 from sharpscope.detectors import Detector, load_detector
 from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.first_look import probe
 from sharpscope.journal import Journal
 from sharpscope.landscape_plane import AXES, Plane, make_plane
 from sharpscope.measures.objectives import cross_entropy
@@ -29,7 +30,6 @@ from sharpscope.presets import Preset, get_preset, trial_weights
 from sharpscope.progress import Meter, progress
 from sharpscope.records import checkpoint_folder, record_name
 from sharpscope.results import replace_file
-from sharpscope.set_measurement import probe
 from sharpscope.tasks import Task, make_task
 
 COLUMNS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,36 +21,49 @@ from sharpscope.tasks import Task
 FEWEST_SPEAKERS = 5
 
 
-def shared_cells(
-    detector: Detector, task: Task, preset: Preset, *, recipe: str | None, trained_on: Sequence[str]
-) -> dict[str, Any]:
+class Facts(NamedTuple):
+    """What the user says of the training of checkpoints, beside what their records say.
+
+    Attributes:
+        recipe: How they were trained; None takes the record's.
+        trained_on: Sets they were trained on, as ``--sets`` takes them.
+        selected_on: Sets on which the best epoch or setting was chosen.
+    """
+
+    recipe: str | None = None
+    trained_on: tuple[str, ...] = ()
+    selected_on: tuple[str, ...] = ()
+
+
+def shared_cells(detector: Detector, task: Task, preset: Preset, facts: Facts) -> dict[str, Any]:
     """Return the cells that every row of this checkpoint and set shares.
 
     Args:
         detector: The loaded checkpoint.
         task: The set.
         preset: How it is measured.
-        recipe: How the checkpoint was trained; None takes the file's record.
-        trained_on: Sets it was trained on, beside those of its record.
+        facts: Of its training.
 
     Returns:
         Values by column.
     """
     record = detector.record or {}
     # What the same speakers, attacks and channels made is in the domain of training, though never trained on.
-    trained_on = [*trained_on, *record.get("trained_on", []), *record.get("in_domain", [])]
+    seen = [*facts.trained_on, *record.get("trained_on", []), *record.get("in_domain", [])]
+    trained_on = {spec.split("=")[0].split("@")[0] for spec in seen}
+    own = detector.own_loss is not None
     return {
         "checkpoint": detector.checkpoint_path.stem,
         "sha256": detector.sha256,
         "arch": detector.spec.arch,
-        "recipe": recipe or record.get("recipe", ""),
+        "recipe": facts.recipe or record.get("recipe", ""),
         "seed": record.get("seed"),
         "set": task.trials.name,
         "subset": task.trials.subset,
         "domain": "" if not trained_on else "id" if task.trials.name in trained_on else "ood",
         "m": task.m,
         "preset": task.preset,
-        "loss_name": preset.loss_name,
+        "loss_name": preset.loss_name.replace("cross_entropy", "own_loss") if own else preset.loss_name,
         "score_rule": preset.score_rule,
         "polarity_source": detector.spec.polarity_source,
         "spec_hash": detector.spec.hash(),
@@ -67,6 +80,7 @@ def measurement_rows(
     measured: SetMeasurement,
     wanted: Sequence[dict[str, Any]],
     preset: Preset,
+    notes: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Return the finished rows of a measurement.
 
@@ -76,13 +90,14 @@ def measurement_rows(
         measured: What `measure_set` returned.
         wanted: Rows with the shared cells, a measure and a radius each.
         preset: How trials are scored.
+        notes: What is known of the detector beside.
 
     Returns:
         The rows, every column of the contract filled.
     """
     scored = measured.scored
     eer, low, high = _error_rate(preset.score_rule, task, measured.logits, scored)
-    note = "; ".join(_notes(detector, task, measured, eer))
+    note = "; ".join([*_notes(detector, task, measured, eer), *notes])
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     rows = []
     for row in wanted:
@@ -223,6 +238,9 @@ def _notes(detector: Detector, task: Task, measured: SetMeasurement, eer: float)
     """Yield what a reader of the row should know, most telling first."""
     if eer > 0.5:
         yield "worse than chance"
+    loss = measured.values.get(("loss", None))
+    if loss is not None and float(np.mean(loss)) > np.log(2):
+        yield f"mean loss {np.mean(loss):.3g} is above ln 2, that of knowing nothing: are labels or outputs swapped?"
     left = int(measured.scored.sum()) - sum(measured.sizes)
     if left:
         yield f"{left} trials scored but in no group"

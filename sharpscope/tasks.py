@@ -1,18 +1,19 @@
-"""What will be measured: the drawn trials of a set, their groups, and what that costs."""
+"""What will be measured: the parts of a set, their drawn trials, and the groups."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from sharpscope.batches import balanced_subset, make_groups
 from sharpscope.corpora import TrialSet, trials_hash
+from sharpscope.corpora.subsets import grow, subsets
 from sharpscope.errors import UsageError
-from sharpscope.measures import MEASURES
 from sharpscope.presets import Preset
+
+SCORED_TOGETHER = 32
 
 
 class Task(NamedTuple):
@@ -22,6 +23,7 @@ class Task(NamedTuple):
         trials: The drawn trials.
         labels: Shape (n,), 1 = bona fide, 0 = spoof.
         groups: Trials that share a perturbation.
+        rest: The other trials, in chunks: they are scored and nothing else.
         m: Trials in a group.
         hash: Of the drawn trials.
         preset: As it stands in the table, with the options that have no column of their own.
@@ -30,6 +32,7 @@ class Task(NamedTuple):
     trials: TrialSet
     labels: np.ndarray
     groups: list[np.ndarray]
+    rest: list[np.ndarray]
     m: int
     hash: str
     preset: str
@@ -63,31 +66,66 @@ def make_task(trials: TrialSet, preset: Preset, m: int, limit: int | None, seed:
             "trials; an equal error rate needs both"
         )
     groups = make_groups(labels, m, composition=preset.composition, seed=seed)
-    return Task(trials, labels, groups, m, trials_hash(trials.table), label)
+    return Task(trials, labels, groups, leftover(len(labels), groups), m, trials_hash(trials.table), label)
 
 
-def plan_line(path: str | Path, task: Task, names: Sequence[str], radii: Sequence[float]) -> str:
-    """Say what measuring a checkpoint on a set will cost.
+def leftover(n: int, groups: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return chunks of the trials that no group holds.
+
+    Their size depends on nothing that a machine decides, so that every process cuts them alike.
 
     Args:
-        path: The checkpoint.
-        task: The set.
-        names: Measures.
-        radii: rho.
+        n: Trials of the set.
+        groups: Arrays of indices.
 
     Returns:
-        One line.
+        Arrays of indices, in order.
+
+    Example:
+        >>> [chunk.tolist() for chunk in leftover(5, [np.array([1, 3])])]
+        [[0, 2, 4]]
     """
-    grouped = sum(len(group) for group in task.groups)
-    steps = sum(len(radii) for name in names if MEASURES[name].radius)
-    backwards = len({o for name in names for o in MEASURES[name].objectives})
-    passes = grouped * (1 + 2 * backwards + steps) + len(task.labels) - grouped
-    costly = [name for name in names if MEASURES[name].cost not in PLANNED_COSTS]
-    more = f", and more for {', '.join(costly)}" if costly else ""
-    return (
-        f"{Path(path).name} on {task.trials.name}: {len(task.labels)} trials, {len(task.groups)} groups of "
-        f"m = {task.m}, about {passes} forward passes of one trial{more}"
-    )
+    grouped = np.zeros(n, dtype=bool)
+    for group in groups:
+        grouped[group] = True
+    left = np.flatnonzero(~grouped)
+    return [left[i : i + SCORED_TOGETHER] for i in range(0, len(left), SCORED_TOGETHER)]
 
 
-PLANNED_COSTS = {MEASURES[name].cost for name in ("sam", "loss", "grad_norm")}
+class Design(NamedTuple):
+    """Which parts of a set are measured, each as a set of its own.
+
+    Attributes:
+        by: Condition of which every value is measured alone ("attack", "codec", "language", "speaker"), or None.
+        grow: Condition of which more and more values are measured, counts held fixed, or None.
+        orders: Random orders of growth.
+        per_class: Trials of each class in every step of growth; None takes the most that all values have.
+    """
+
+    by: str | None = None
+    grow: str | None = None
+    orders: int = 5
+    per_class: int | None = None
+
+    def parts(self, trials: TrialSet, seed: int) -> list[TrialSet]:
+        """Return the sets that are measured in place of a whole one.
+
+        Args:
+            trials: The whole set.
+            seed: Of orders and draws.
+
+        Returns:
+            The set itself where no condition is asked for.
+
+        Raises:
+            UsageError: If both conditions are given, or the set does not tell them.
+        """
+        if self.by and self.grow:
+            raise UsageError(
+                "--by and --grow were both given; measure each condition alone, or growing, not both"
+            )
+        if self.by:
+            return subsets(trials, self.by)
+        if self.grow:
+            return grow(trials, self.grow, seed=seed, repeats=self.orders, per_class=self.per_class)
+        return [trials]

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "sharpscope"
 BOTTOM = {"errors"}
-INPUTS = {"allocation", "checkpoints", "detectors", "corpora", "audio", "batches", "parameters"}
+INPUTS = {"allocation", "checkpoints", "detectors", "corpora", "audio", "batches", "parameters", "wave_cache"}
 ANALYSIS = {
     "results",
     "scoring",

@@ -239,7 +239,7 @@ def test_killed_and_started_again_it_ends_the_same(tmp_path: Path, tone_set: Pat
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        journals = list((tmp_path / "killed").rglob("*.journal"))
+        journals = list((tmp_path / "killed").rglob("*.journal.*"))
         if journals and len(journals[0].read_text().splitlines()) >= 3:
             break
         time.sleep(0.01)
@@ -250,7 +250,7 @@ def test_killed_and_started_again_it_ends_the_same(tmp_path: Path, tone_set: Pat
         file.write("0123456789abcdef {torn line")
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert without_created(outs[0]) == without_created(outs[1])
-    assert not list((tmp_path / "killed").rglob("*.journal"))
+    assert not list((tmp_path / "killed").rglob("*.journal*"))
 
 
 def test_the_command_line(tmp_path: Path, tone_set: Path, model_file: Path) -> None:
@@ -261,7 +261,10 @@ def test_the_command_line(tmp_path: Path, tone_set: Path, model_file: Path) -> N
     assert done.exit_code == 0, done.output
     assert "next: sharpscope correlate" in done.stderr
     plan = runner.invoke(main, [*arguments(path, tone_set, model_file, out), "--dry-run"])
+    assert "all 11 rows are there already" in plan.stdout
+    plan = runner.invoke(main, [*arguments(path, tone_set, model_file, tmp_path / "new.csv"), "--dry-run"])
     assert "26 trials, 12 groups of m = 2" in plan.stdout
+    assert not (tmp_path / "new.csv").exists()
     bad = runner.invoke(main, [*arguments(path, tone_set, model_file, out), "--rho", "0,5x"])
     assert bad.exit_code == 2
     assert "list of numbers" in bad.stderr
@@ -306,16 +309,16 @@ def test_what_was_measured_is_not_lost_to_a_set_that_cannot_be(
     tmp_path: Path, tone_set: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network that returns something else on the second set is reported; the first set's rows stand."""
-    import sharpscope.measure as module
+    from sharpscope.set_measurement import SetRun
 
-    whole = module.measure_set
+    whole = SetRun.work
 
-    def second_fails(*arguments: Any, **options: Any) -> Any:
+    def second_fails(self: SetRun, *arguments: Any, **options: Any) -> None:
         if (tmp_path / "r.csv").exists():
             raise UsageError("the network returned three outputs")
-        return whole(*arguments, **options)
+        whole(self, *arguments, **options)
 
-    monkeypatch.setattr(module, "measure_set", second_fails)
+    monkeypatch.setattr(SetRun, "work", second_fails)
     report = measure(
         [checkpoint(tmp_path, model_file)],
         [f"one={tone_set}", f"two={tone_set}"],

@@ -60,7 +60,13 @@ def _json(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, 
 @click.option("--preset", default="rigorous", show_default=True, help="rigorous or huang2025.")
 @click.option("--measures", callback=_words, help="Names and families; see `sharpscope measures`.")
 @click.option("--rho", callback=_numbers, help="Radii, with commas.  [default: the preset's]")
-@click.option("--m", callback=_integers, help="Trials that share a perturbation, with commas.  [default: 32]")
+@click.option(
+    "--m",
+    "--group-size",
+    "m",
+    callback=_integers,
+    help="Trials that share a perturbation, with commas.  [default: 32]",
+)
 @click.option("--batch-size", type=int, help="Physical batch.  [default: fitted to memory]")
 @click.option("--limit", type=int, help="Trials per set, drawn class-balanced.")
 @click.option(
@@ -73,6 +79,23 @@ def _json(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, 
 @click.option("--bonafide-index", type=click.Choice(["0", "1"]), help="Which output is bona fide.")
 @click.option("--recipe", help="How the checkpoints were trained.")
 @click.option("--trained-on", callback=_words, help="Sets the checkpoints were trained on, with commas.")
+@click.option("--selected-on", callback=_words, help="Sets on which the best epoch was chosen, with commas.")
+@click.option(
+    "--leaks",
+    default="ids",
+    show_default=True,
+    type=click.Choice(["ids", "audio", "exclude", "off"]),
+    help="Find trials of the sets above: by id, by audio too, and leave them out.",
+)
+@click.option("--anchor", help="In-domain set; refuse checkpoints whose EER on it lies above chance.")
+@click.option("--by", help="Measure each attack, codec, language or speaker alone.")
+@click.option(
+    "--grow", help="Measure more and more attacks, codecs, languages or speakers, counts held fixed."
+)
+@click.option("--orders", default=5, show_default=True, help="Random orders of --grow.")
+@click.option(
+    "--per-class", type=int, help="Trials of each class in a step of --grow.  [default: the most possible]"
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
 @click.option(
     "--dtype",
@@ -82,10 +105,14 @@ def _json(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, 
     help="Of the network.",
 )
 @click.option("--workers", default=1, show_default=True, help="Processes that decode audio; 0: none.")
+@click.option(
+    "--cache/--no-cache", default=True, show_default=True, help="Decode once for several checkpoints."
+)
 @click.option("--allow-pickle", is_flag=True, help="Open files that can run code. Only your own.")
 @click.option("--skip-missing", is_flag=True, help="Go on without trials whose audio is missing; counted.")
 @click.option("--force", is_flag=True, help="Measure again what is in the table.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost; run nothing.")
+@click.option("--log-json", type=click.Path(), help="File that gets a line of JSON on progress every 15 s.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def measure(checkpoints: tuple[str, ...], bonafide_index: str | None, quiet: bool, **options: Any) -> None:
     r"""Measure how sharp trained detectors are on test sets, and score them, in one pass.
@@ -94,10 +121,13 @@ def measure(checkpoints: tuple[str, ...], bonafide_index: str | None, quiet: boo
     sharpscope measure ckpt.pt --sets itw,mlaad --data /corpora
     sharpscope measure *.pth --sets mine=protocol.csv --rho 0.05,0.01
     """
+    from sharpscope.distributed import this_share
     from sharpscope.measure import measure as run
 
     index = None if bonafide_index is None else int(bonafide_index)
     report = run(checkpoints, bonafide_index=index, show_progress=not quiet, **_drop_empty(options))
+    if this_share().rank:  # the first process speaks for all
+        return
     if options["dry_run"]:
         click.echo("\n".join(report.plan))
         return
@@ -106,7 +136,8 @@ def measure(checkpoints: tuple[str, ...], bonafide_index: str | None, quiet: boo
         for failure in report.failures:
             click.echo(f"not measured: {failure}", err=True)
         raise SharpscopeError(
-            f"{len(report.failures)} of the measurements failed; the rest is in {report.out}"
+            f"{len(report.failures)} of the measurements failed; the rest is in {report.out}. The same command again "
+            "runs just what is missing"
         )
     click.echo(f"next: sharpscope correlate {report.out}", err=True)
     sys.stderr.flush()

@@ -12,7 +12,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sharpscope.errors import SharpscopeError
 from sharpscope.measures.group import Group
-from sharpscope.measures.objectives import get_objective
 from sharpscope.measures.precision import plain_recurrence
 from sharpscope.parameters import Direction, dot
 
@@ -54,7 +53,7 @@ def hessian_vector(group: Group, vector: Direction, *, objective: str = "label")
     parameters = group.live.parameters
     total = [torch.zeros_like(v) for v in vector]
     _, labels = group.targets(objective, group.logits, group.labels)
-    loss = get_objective(objective).loss
+    loss = group.trial_loss(objective)
     for part in group.batches():
         with torch.enable_grad(), twice_differentiable():
             scaled, _ = group.targets(objective, group.forward(group.waves[part]), labels[part])

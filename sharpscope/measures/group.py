@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from sharpscope.errors import SharpscopeError
-from sharpscope.measures.objectives import get_objective
+from sharpscope.measures.objectives import get_objective, prediction_entropy
 from sharpscope.parameters import Direction, LiveParameters, dot
 
 Forward = Callable[[Tensor], Tensor]
+TrialLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Group:
@@ -34,6 +35,7 @@ class Group:
         shared_baseline: Take L(w) from the forward that carries the graph; right only where forwards with
             and without a graph give equal bits (see `baseline_is_exact`).
         seed: Seeds the directions of `noise`, which depend on nothing else.
+        own_loss: The detector's own loss, logits (B, 2) and labels (B,) to (B,), in place of cross-entropy.
 
     Attributes:
         logits: Shape (m, 2), float64, at the trained weights.
@@ -53,6 +55,7 @@ class Group:
         objectives: Sequence[str] = ("label",),
         shared_baseline: bool = True,
         seed: int = 0,
+        own_loss: TrialLoss | None = None,
     ) -> None:
         self.forward = forward
         self.live = live
@@ -61,6 +64,7 @@ class Group:
         self.weights = weights
         self.batch_size = batch_size
         self.seed = seed
+        self.own_loss = own_loss
         self.forwards = 0
         self.cache: dict[Hashable, Any] = {}
         self.gradients: dict[str, list[Tensor]] = {}
@@ -83,6 +87,31 @@ class Group:
         margins = logits.detach().double().diff(dim=1)[:, 0]
         self._temperature = max(float(margins.square().mean().sqrt()), torch.finfo(torch.float32).tiny)
         return self._temperature
+
+    def trial_loss(self, name: str) -> TrialLoss:
+        """Return the per-trial loss of an objective, which is the detector's own where it has one and takes labels.
+
+        Args:
+            name: The objective.
+
+        Returns:
+            A function of logits (B, 2) and labels (B,) with values of shape (B,), float64.
+        """
+        usual = get_objective(name).loss
+        if self.own_loss is None or usual is prediction_entropy:
+            return usual
+        own = self.own_loss
+
+        def checked(logits: Tensor, labels: Tensor) -> Tensor:
+            losses = own(logits, labels)
+            if losses.shape != labels.shape:
+                raise SharpscopeError(
+                    f"the detector's trial_losses returned shape {tuple(losses.shape)} for {len(labels)} trials; "
+                    f"one loss a trial is needed, shape ({len(labels)},): leave out its mean"
+                )
+            return losses.double()
+
+        return checked
 
     def targets(self, name: str, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and labels as an objective sees them.
@@ -117,7 +146,7 @@ class Group:
                 out = self.forward(self.waves[part])  # (B, 2)
                 for index, name in enumerate(objectives):
                     scaled, labels = self.targets(name, out, self.labels[part])
-                    loss = (get_objective(name).loss(scaled, labels) * self.weights[part]).sum()
+                    loss = (self.trial_loss(name)(scaled, labels) * self.weights[part]).sum()
                     gradient = torch.autograd.grad(
                         loss,
                         self.live.parameters,
@@ -186,7 +215,7 @@ class Group:
         """
         _, labels = self.targets(objective, self.logits, self.labels)
         scaled, _ = self.targets(objective, self.logits if logits is None else logits, labels)
-        return get_objective(objective).loss(scaled, labels)
+        return self.trial_loss(objective)(scaled, labels)
 
     def loss(self, objective: str = "label") -> float:
         """Return the group's loss at the trained weights, in nats."""
@@ -235,7 +264,7 @@ class Group:
             SharpscopeError: If the loss or a component of the gradient is not finite.
         """
         _, labels = self.targets(objective, self.logits, self.labels)
-        loss = get_objective(objective).loss
+        loss = self.trial_loss(objective)
         total = [torch.zeros_like(p) for p in self.live.tensors]
         moved = []
         try:
