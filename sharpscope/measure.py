@@ -119,7 +119,7 @@ def measure(
         allow_pickle: Load files that run code.
         skip_missing: Go on without trials whose audio is missing, and count them.
         workers: Processes that decode audio.
-        cache: Keep decoded audio on disk when several checkpoints are measured.
+        cache: Use decoded audio that is kept on disk, and keep it when several checkpoints are measured.
         force: Measure again what is in the table.
         dry_run: Return the plan and run nothing.
         show_progress: Show a bar or lines on standard error.
@@ -148,7 +148,8 @@ def measure(
         anchor=None if anchor is None else read_set(anchor, data=data, skip_missing=True, preset=preset),
         facts=Facts(recipe, tuple(trained_on), tuple(selected_on)),
         force=force,
-        cache=cache and len(checkpoints) > 1,
+        cache=cache,
+        keep=len(checkpoints) > 1,
         share=share,
     )
     run = Run(job, Audit(leaks, data, preset))

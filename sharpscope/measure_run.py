@@ -51,7 +51,8 @@ class Job(NamedTuple):
         anchor: In-domain set on which polarity is verified first, or None.
         facts: What the user says of the checkpoints' training.
         force: Measure again what is in the table.
-        cache: Keep decoded audio.
+        cache: Use decoded audio that is kept.
+        keep: Keep decoded audio.
         share: This process.
     """
 
@@ -67,6 +68,7 @@ class Job(NamedTuple):
     facts: Facts
     force: bool
     cache: bool
+    keep: bool
     share: Share
 
 
@@ -216,14 +218,14 @@ class Run:
         return run
 
     def _cache(self, detector: Detector, task: Task, settings: Settings) -> WaveCache | None:
-        if detector.spec.n_samples is None:
+        if detector.spec.n_samples is None or not self.job.cache:
             return None
         return open_cache(
             task.trials.table["path"].tolist(),
             sample_rate=settings.sample_rate,
             n_samples=detector.spec.n_samples,
             padding=detector.spec.padding,
-            make=self.job.cache,
+            make=self.job.keep,
         )
 
     def _anchor(self, detector: Detector) -> Iterator[str]:
