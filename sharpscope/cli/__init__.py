@@ -15,6 +15,7 @@ from sharpscope.cli import (  # noqa: F401
     report,
     sets,
     table,
+    train,
 )
 from sharpscope.cli.group import main
 

@@ -1,0 +1,101 @@
+"""The network at the start of a run: fresh, from a checkpoint, or with a pretrained front-end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sharpscope.checkpoints import read_checkpoint
+from sharpscope.detectors import ARCHITECTURES, build
+from sharpscope.detectors.fitting import fill
+from sharpscope.detectors.ssl import PREFIXES, frontend_arguments, split_frontend
+from sharpscope.errors import UsageError, unknown_name
+from sharpscope.training.recipe import Recipe, toml
+
+# What transformers' classes with a head put before the names of the front-end.
+WRAPPERS = ("wav2vec2.", "hubert.", "wavlm.")
+
+
+def start(recipe: Recipe) -> nn.Module:
+    """Build the network of a recipe with its seed, and fill what it starts from.
+
+    Args:
+        recipe: The recipe; the sizes of a pretrained front-end are added to its ``model.args``.
+
+    Returns:
+        The network.
+
+    Raises:
+        UsageError: If the architecture is unknown, or a file does not fit it.
+    """
+    model = recipe["model"]
+    if model["arch"] not in ARCHITECTURES:
+        raise unknown_name("architecture", model["arch"], ARCHITECTURES)
+    pretrained = _pretrained(Path(model["frontend"])) if model["frontend"] else {}
+    if pretrained:
+        sizes = frontend_arguments(pretrained)
+        if sizes is None:
+            raise UsageError(f"model.frontend: {model['frontend']} is no wav2vec 2.0, HuBERT or WavLM")
+        model["args"] = {**sizes, **model["args"]}
+    torch.manual_seed(recipe.seed)
+    try:
+        network = build(model["arch"], model["args"])
+    except TypeError as error:
+        raise UsageError(f"model.args = {toml(model['args'])} do not fit {model['arch']}: {error}") from error
+    if pretrained:
+        _fill_frontend(network, pretrained, model)
+    if model["init"]:
+        checkpoint = read_checkpoint(Path(model["init"]))
+        fill(network, checkpoint.state, checkpoint.path, ARCHITECTURES[model["arch"]].spec)
+    freeze(network, model["freeze"])
+    return network
+
+
+def freeze(network: nn.Module, names: list[str]) -> None:
+    """Keep parameters as they are.
+
+    Args:
+        network: What is trained.
+        names: Names, or the beginnings of names up to a dot.
+
+    Raises:
+        UsageError: If the network has no parameter of that name.
+    """
+    for name in names:
+        found = [p for key, p in network.named_parameters() if key == name or key.startswith(f"{name}.")]
+        if not found:
+            raise UsageError(f"model.freeze names '{name}', and the network has no parameter of that name")
+        for p in found:
+            p.requires_grad_(False)
+
+
+def _pretrained(path: Path) -> dict[str, Tensor]:
+    """Read a front-end on its own, under fairseq's names or those of transformers."""
+    state = read_checkpoint(path).state
+    for wrapper in WRAPPERS:
+        if any(name.startswith(wrapper) for name in state):
+            state = {name.removeprefix(wrapper): t for name, t in state.items() if name.startswith(wrapper)}
+    frontend, _ = split_frontend({f"{PREFIXES[0]}{name}": tensor for name, tensor in state.items()})
+    return frontend
+
+
+def _fill_frontend(network: nn.Module, state: dict[str, Tensor], model: dict[str, Any]) -> None:
+    own = getattr(network, "frontend", None)
+    if not isinstance(own, nn.Module) or not hasattr(own, "feature_extractor"):
+        raise UsageError(f"model.frontend was given and {model['arch']} has no self-supervised front-end")
+    wanted = own.state_dict()
+    lacking = [name for name in wanted if name not in state and name != "masked_spec_embed"]
+    wrong = [name for name in wanted if name in state and state[name].shape != wanted[name].shape]
+    if lacking or wrong:
+        raise UsageError(
+            f"model.frontend: {model['frontend']} does not fit: "
+            + "; ".join(
+                f"{what} {', '.join(names[:3])}{' ...' if len(names) > 3 else ''}"
+                for what, names in (("lacks", lacking), ("has another shape of", wrong))
+                if names
+            )
+        )
+    own.load_state_dict({name: state.get(name, tensor) for name, tensor in wanted.items()})

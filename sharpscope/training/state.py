@@ -1,0 +1,85 @@
+"""What a training run keeps on disk, each file replaced in one step."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sharpscope.errors import UsageError
+
+LOG = ("epoch", "step", "lr", "rho", "loss", "dev_eer", "dev_loss")
+
+
+def save_state(folder: Path, state: dict[str, Any]) -> None:
+    """Write what a killed run needs to go on.
+
+    Args:
+        folder: Of the run.
+        state: Tensors and plain values.
+    """
+    temporary = folder / f".state.{os.getpid()}.part"
+    try:
+        torch.save(state, temporary)
+        os.replace(temporary, folder / "state.pt")
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_state(folder: Path, recipe: str, device: torch.device) -> dict[str, Any] | None:
+    """Read what `save_state` wrote.
+
+    Args:
+        folder: Of the run.
+        recipe: What the run does, as text; another one's state is not taken.
+        device: Where tensors go.
+
+    Returns:
+        The state, None at the start of a run.
+
+    Raises:
+        UsageError: If the folder holds a run of another recipe.
+    """
+    path = folder / "state.pt"
+    if not path.is_file():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    if state["recipe"] != recipe:
+        raise UsageError(
+            f"{folder} holds a run of another recipe; give another folder with --out, or remove it"
+        )
+    return state
+
+
+def write_log(folder: Path, rows: Sequence[dict[str, Any]], *, tensorboard: bool) -> None:
+    """Write one line per epoch.
+
+    Args:
+        folder: Of the run.
+        rows: Values by column of ``LOG``.
+        tensorboard: Write the last one as events too.
+
+    Raises:
+        UsageError: If TensorBoard is asked for and not installed.
+    """
+    temporary = folder / f".log.{os.getpid()}.part"
+    with open(temporary, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, LOG, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(temporary, folder / "log.csv")
+    if not tensorboard or not rows:
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise UsageError(
+            "run.tensorboard needs the extra `track`: pip install 'sharpscope[track]', or set it to false"
+        ) from None
+    with SummaryWriter(str(folder)) as events:
+        for name in LOG[2:]:
+            events.add_scalar(name, rows[-1][name], rows[-1]["epoch"])
