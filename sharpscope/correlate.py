@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from sharpscope import comparisons as comparing
-from sharpscope import permutation, statistics
+from sharpscope import permutation, questions, statistics
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.results import read_results, replace_file
-from sharpscope.summary import summarise
+from sharpscope.summary import summarise, trust
 
 COLUMNS = (
     "scope",
@@ -38,6 +38,7 @@ COLUMNS = (
     "p_kendall",
     "p_holm",
     "q_bh",
+    "p_max_t",
     "min_detectable",
     "note",
 )
@@ -56,6 +57,7 @@ class Correlation(NamedTuple):
         warnings: One line each.
         results: The rows that were correlated.
         comparisons: One row per pair of measures; columns ``comparisons.COLUMNS``.
+        questions: Answers to what is asked next; columns ``questions.COLUMNS``.
     """
 
     table: pd.DataFrame
@@ -63,6 +65,7 @@ class Correlation(NamedTuple):
     warnings: tuple[str, ...]
     results: pd.DataFrame
     comparisons: pd.DataFrame
+    questions: pd.DataFrame
 
 
 def correlate(
@@ -104,10 +107,14 @@ def correlate(
             rows += [_within_row(way, place, cells, by, seed) for place, cells in _groups(part, PLACE)]
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     _adjust(found)
+    _adjust_jointly(found, table, seed)
     n_resamples = N_BOOTSTRAP if len(table) < 5000 else 999
     comparisons = comparing.compare_measures(table, seed=seed, n_resamples=n_resamples)
+    answers = questions.ask(table, seed=seed)
     words = summarise(found, table, warnings) + _which(comparisons)
-    return Correlation(found, words, tuple(warnings), table, comparisons)
+    if more := trust(answers):
+        words += f"\n{more}\n"
+    return Correlation(found, words, tuple(warnings), table, comparisons, answers)
 
 
 def _which(comparisons: pd.DataFrame) -> str:
@@ -286,14 +293,12 @@ def _within_row(
         return {**row, "note": f"constant within every {by}"}
     observed = float(residuals[0] @ residuals[1]) / math.prod(lengths)
     generator = np.random.default_rng(seed)
-    null = []
-    for _ in range(statistics.N_PERMUTATIONS):
-        order = np.arange(len(labels))
-        for label in np.unique(labels):
-            inside = np.flatnonzero(labels == label)
-            order[inside] = generator.permutation(inside)
-        null.append(float(residuals[0][order] @ residuals[1]) / math.prod(lengths))
-    row |= {"spearman": observed, "p": statistics.p_of(observed, np.array(null), exact=False)}
+    order = np.tile(np.arange(len(labels)), (statistics.N_PERMUTATIONS, 1))
+    for label in np.unique(labels):
+        inside = np.flatnonzero(labels == label)
+        order[:, inside] = generator.permuted(order[:, inside], axis=1)
+    null = np.concatenate([residuals[0][block] @ residuals[1] for block in statistics.blocks(order)])
+    row |= {"spearman": observed, "p": statistics.p_of(observed, null / math.prod(lengths), exact=False)}
     return row
 
 
@@ -308,8 +313,32 @@ def _adjust(table: pd.DataFrame) -> None:
         table.loc[family, "q_bh"] = multipletests(p, method="fdr_bh")[1]
 
 
+def _adjust_jointly(found: pd.DataFrame, table: pd.DataFrame, seed: int) -> None:
+    """Adjust by the largest correlation anywhere under shared orders of checkpoints (Westfall and Young, 1993).
+
+    Unlike Holm's it takes into account that the tests go together. It needs the same checkpoints in every test.
+    """
+    family = (found["scope"] == "set") & found["p"].notna()
+    ways = [_wide(part) for _, part in _groups(table, WAY)]
+    if len(ways) * family.sum() == 0:
+        return
+    n = table["sha256"].nunique()
+    ranked = [(statistics.standardised_ranks(x), statistics.standardised_ranks(y)) for x, y in ways]
+    if any(len(zx) != n for zx, _ in ranked):
+        return
+    highest = np.zeros(0)
+    for zx, zy in ranked:
+        usable = np.isfinite(zx).all(axis=0) & np.isfinite(zy).all(axis=0)
+        if usable.any():
+            largest = np.abs(permutation.joint_null(zx[:, usable], zy[:, usable], rng=seed)).max(axis=1)
+            highest = np.maximum(highest, largest) if len(highest) else largest
+    observed = found.loc[family, "spearman"].to_numpy(float)
+    exact = n <= statistics.EXACT_UP_TO
+    found.loc[family, "p_max_t"] = permutation.max_t_p(observed, highest, exact=exact)
+
+
 def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Path]:
-    """Write the table as CSV and LaTeX, the summary as Markdown and the comparisons as CSV.
+    """Write the table as CSV and LaTeX, the summary as Markdown, comparisons and questions as CSV.
 
     Args:
         correlation: What `correlate` returned.
@@ -320,11 +349,12 @@ def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Pat
     """
     folder = Path(out_dir)
     files = [folder / "correlations.csv", folder / "correlations.tex", folder / "summary.md"]
-    files.append(folder / "comparisons.csv")
+    files += [folder / "comparisons.csv", folder / "questions.csv"]
     replace_file(files[0], correlation.table.to_csv(index=False, lineterminator="\n"))
     replace_file(files[1], _latex(correlation.table))
     replace_file(files[2], correlation.summary)
     replace_file(files[3], correlation.comparisons.to_csv(index=False, lineterminator="\n"))
+    replace_file(files[4], correlation.questions.to_csv(index=False, lineterminator="\n"))
     return files
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
 FEW = 10
@@ -127,3 +129,43 @@ def _methods(n: int, k: int, tests: int) -> str:
         "procedure; intervals follow Bonett and Wright (2000). Over sets, within-set correlations were averaged and "
         "checkpoints permuted jointly.*"
     )
+
+
+def trust(answers: pd.DataFrame) -> str:
+    """Say what the answers mean for the measure that goes best with EER.
+
+    Args:
+        answers: Of `questions.ask`.
+
+    Returns:
+        A paragraph of Markdown; empty without answers.
+    """
+    whole = answers[answers["question"] == "leave_one_checkpoint_out"]
+    sharp = whole[~whole["measure"].isin(list(CONTROLS))]
+    if sharp.empty or sharp["estimate"].isna().all():
+        return ""
+    best = sharp.iloc[int(np.nanargmax(sharp["estimate"].abs().to_numpy()))]
+    same = (answers[["measure", "preset"]] == best[["measure", "preset"]]).all(axis=1)
+    for column in ("rho", "m"):
+        same &= (answers[column] == best[column]) | (answers[column].isna() & pd.isna(best[column]))
+    own = answers[same]
+    name = str(best["measure"]) if pd.isna(best["rho"]) else f"{best['measure']} (rho {best['rho']:g})"
+    return " ".join([f"How far {name} can be trusted:", *_sentences(own)])
+
+
+def _sentences(own: pd.DataFrame) -> Iterator[str]:
+    said = {
+        "leave_one_checkpoint_out": "its mean correlation is {estimate:.2f}, and {low:.2f} to {high:.2f} when any one "
+        "checkpoint is left out;",
+        "leave_one_architecture_out": "{low:.2f} to {high:.2f} when any one architecture is left out;",
+        "lowest_set": "lowest on {set} ({estimate:.2f});",
+        "seeds_as_one": "with the seeds of a recipe as one, {estimate:.2f} (p = {p:.2g}, {n:.0f} recipes);",
+        "partial": "given {given}, {estimate:.2f} is left (p = {p:.2g});",
+        "shift": "within a checkpoint it goes with EER over sets by {estimate:.2f} (p = {p:.2g}, {n:.0f} sets);",
+        "attenuation_bound": "noise alone would not let a correlation above {estimate:.2f} through.",
+    }
+    for row in itertools.chain.from_iterable(
+        own[own["question"] == question].to_dict("records") for question in said
+    ):
+        if row["estimate"] == row["estimate"]:
+            yield said[str(row["question"])].format(**{str(key): value for key, value in row.items()})

@@ -33,7 +33,16 @@ def layer_of(module: str) -> int:
 
 
 # Modules of the analysis layer beside the four that the design names.
-LIGHT = {"score_files", "power", "permutation", "comparisons", "intervals", "confounding", "summary"}
+LIGHT = {
+    "score_files",
+    "power",
+    "permutation",
+    "comparisons",
+    "intervals",
+    "confounding",
+    "summary",
+    "questions",
+}
 
 
 def imports_of(path: Path, *, top_level_only: bool = False) -> set[str]:

@@ -1,0 +1,219 @@
+"""What is asked after the correlation: each answer against a slow or independent one."""
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from results_tables import make_results
+from scipy.stats import kendalltau, rankdata, spearmanr
+
+from sharpscope.confounding import partial_correlation
+from sharpscope.correlate import correlate
+from sharpscope.permutation import max_t_p
+from sharpscope.questions import COLUMNS, ask, freedman_lane, mean_within
+from sharpscope.summary import trust
+
+SETS = ("seen", "codec", "noise", "speakers", "languages")
+
+
+@pytest.fixture(scope="module")
+def results() -> pd.DataFrame:
+    return make_results(
+        sets=SETS,
+        archs=("aasist", "tiny", "rawnet2"),
+        recipes=("adam", "sam"),
+        seeds=(0, 1, 2),
+        measures=(("sam", 0.05), ("loss", math.nan), ("grad_norm", math.nan)),
+    )
+
+
+@pytest.fixture(scope="module")
+def answers(results: pd.DataFrame) -> pd.DataFrame:
+    return ask(results)
+
+
+def wide(results: pd.DataFrame, measure: str, column: str = "value") -> pd.DataFrame:
+    own = results[results["measure"] == measure]
+    return own.pivot(index="sha256", columns="set", values=column)[list(SETS)]
+
+
+def slow_mean(x: pd.DataFrame, y: pd.DataFrame) -> float:
+    return float(np.mean([spearmanr(x[name], y[name]).statistic for name in x]))
+
+
+def one(answers: pd.DataFrame, question: str, given: str = "", measure: str = "sam") -> pd.Series:
+    found = answers[
+        (answers["question"] == question) & (answers["measure"] == measure) & (answers["given"] == given)
+    ]
+    assert len(found) == 1, found
+    return found.iloc[0]
+
+
+def test_the_columns_are_fixed(answers: pd.DataFrame) -> None:
+    assert tuple(answers.columns) == COLUMNS
+
+
+def test_leaving_out_equals_doing_it_again(results: pd.DataFrame, answers: pd.DataFrame) -> None:
+    x, y = wide(results, "sam"), wide(results, "sam", "eer")
+    without = [slow_mean(x.drop(index=i), y.drop(index=i)) for i in x.index]
+    row = one(answers, "leave_one_checkpoint_out")
+    assert (row["estimate"], row["low"], row["high"]) == pytest.approx(
+        (slow_mean(x, y), min(without), max(without)), abs=1e-12
+    )
+    arch = results.drop_duplicates("sha256").set_index("sha256")["arch"].loc[x.index]
+    by_arch = {name: slow_mean(x[arch != name], y[arch != name]) for name in arch.unique()}
+    row = one(answers, "leave_one_architecture_out")
+    assert (row["low"], row["high"]) == pytest.approx(
+        (min(by_arch.values()), max(by_arch.values())), abs=1e-12
+    )
+    assert row["note"] == f"lowest without {min(by_arch, key=by_arch.__getitem__)}"
+
+
+def test_the_lowest_set_is_named(results: pd.DataFrame, answers: pd.DataFrame) -> None:
+    x, y = wide(results, "sam"), wide(results, "sam", "eer")
+    each = {name: spearmanr(x[name], y[name]).statistic for name in SETS}
+    row = one(answers, "lowest_set")
+    assert row["set"] == min(each, key=each.__getitem__)
+    assert row["estimate"] == pytest.approx(min(each.values()), abs=1e-12)
+
+
+def test_seeds_of_a_recipe_are_one_piece_of_evidence(results: pd.DataFrame, answers: pd.DataFrame) -> None:
+    means = results[results["measure"] == "sam"].groupby(["arch", "recipe", "set"])[["value", "eer"]].mean()
+    each = [spearmanr(part["value"], part["eer"]).statistic for _, part in means.groupby("set")]
+    row = one(answers, "seeds_as_one")
+    assert row["n"] == 6
+    assert row["estimate"] == pytest.approx(np.mean(each), abs=1e-12)
+    assert row["p"] * 720 == pytest.approx(round(row["p"] * 720))  # all 6! orders
+
+
+def test_granulated_kendall_compares_runs_that_differ_in_one_thing(
+    results: pd.DataFrame, answers: pd.DataFrame
+) -> None:
+    own = results[results["measure"] == "sam"]
+    per_set = []
+    for _, cells in own.groupby("set"):
+        axes = []
+        for axis in ("arch", "recipe", "seed"):
+            others = [name for name in ("arch", "recipe", "seed") if name != axis]
+            taus = [kendalltau(part["value"], part["eer"]).statistic for _, part in cells.groupby(others)]
+            axes.append(np.mean(taus))
+        per_set.append(np.mean(axes))
+    assert one(answers, "granulated_kendall")["estimate"] == pytest.approx(np.mean(per_set), abs=1e-12)
+
+
+def test_partial_correlation_of_one_set_is_the_textbook_one() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(15, 1))
+    x, y = z + rng.normal(size=(15, 1)), z + rng.normal(size=(15, 1))
+    estimate, _ = freedman_lane(x, y, z)
+    assert estimate == pytest.approx(partial_correlation(x[:, 0], y[:, 0], z)[0], abs=1e-12)
+
+
+def test_freedman_lane_equals_every_order_by_hand() -> None:
+    """Six checkpoints, two sets: regress, permute residuals over checkpoints, add back, regress, correlate."""
+    rng = np.random.default_rng(1)
+    x, y, z = (rng.normal(size=(6, 2)) for _ in range(3))
+
+    def residual(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        design = np.column_stack([np.ones(len(b)), b])
+        return a - design @ np.linalg.lstsq(design, a, rcond=None)[0]
+
+    def statistic(order: tuple[int, ...]) -> float:
+        total = 0.0
+        for j in range(2):
+            rx, ry, rz = (rankdata(values[:, j]) for values in (x, y, z))
+            rest = residual(ry, rz)
+            again = (ry - rest) + rest[list(order)]
+            total += np.corrcoef(residual(rx, rz), residual(again, rz))[0, 1]
+        return total / 2
+
+    observed = statistic(tuple(range(6)))
+    null = [statistic(order) for order in itertools.permutations(range(6))]
+    expected = np.mean(np.abs(null) >= abs(observed) - 1e-9)
+    assert freedman_lane(x, y, z) == pytest.approx((observed, expected), abs=1e-9)
+
+
+def test_a_confounder_is_seen_through() -> None:
+    """Sharpness and error both follow the loss: the plain test rejects nearly always, the partial one at its level."""
+    from sharpscope.statistics import spearman_p
+
+    plain = partial = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        z = rng.normal(size=(12, 1))
+        x, y = (z + 0.4 * rng.normal(size=(12, 1)) for _ in range(2))
+        plain += spearman_p(x[:, 0], y[:, 0], rng=0) <= 0.05
+        partial += freedman_lane(x, y, z)[1] <= 0.05
+    assert plain / 200 > 0.8
+    assert 0.01 <= partial / 200 <= 0.11
+
+
+def test_partials_are_given_for_each_control_and_not_for_itself(answers: pd.DataFrame) -> None:
+    given = answers[(answers["question"] == "partial") & (answers["measure"] == "sam")]["given"]
+    assert set(given) == {"loss", "grad_norm", "in-domain EER"}
+    assert "loss" not in set(
+        answers[(answers["question"] == "partial") & (answers["measure"] == "loss")]["given"]
+    )
+
+
+def test_shift_is_the_same_question_with_sets_in_place_of_checkpoints(
+    results: pd.DataFrame, answers: pd.DataFrame
+) -> None:
+    x, y = wide(results, "sam"), wide(results, "sam", "eer")
+    each = [spearmanr(x.loc[i], y.loc[i]).statistic for i in x.index]
+    row = one(answers, "shift")
+    assert row["estimate"] == pytest.approx(np.mean(each), abs=1e-12)
+    assert row["p"] * 120 == pytest.approx(round(row["p"] * 120))  # all 5! orders of sets
+    few = ask(results[results["set"].isin(SETS[:4])])
+    refused = few[(few["question"] == "shift")].iloc[0]
+    assert math.isnan(refused["p"])
+    assert "fewer than 5" in refused["note"]
+
+
+def test_reliability_is_one_without_noise_and_bounds_the_correlation(results: pd.DataFrame) -> None:
+    silent = results.assign(stderr=0.0)
+    assert one(ask(silent), "reliability", "measure")["estimate"] == 1.0
+    spread = results[results["measure"] == "sam"].groupby("set")["value"].var().mean()
+    noisy = ask(results.assign(stderr=float(np.sqrt(spread))))
+    row = one(noisy, "reliability", "measure")
+    assert row["estimate"] < 0.6
+    other = one(noisy, "reliability", "EER")["estimate"]
+    assert one(noisy, "attenuation_bound")["estimate"] == pytest.approx(math.sqrt(row["estimate"] * other))
+
+
+def test_max_t_equals_its_definition_and_lies_between_raw_and_bonferroni() -> None:
+    rng = np.random.default_rng(0)
+    null = rng.uniform(-1, 1, size=(500, 4))
+    observed = np.array([0.99, 0.5, -0.9, 0.0])
+    slow = [(1 + sum(max(abs(r) for r in row) >= abs(o) for row in null)) / 501 for o in observed]
+    assert max_t_p(observed, np.abs(null).max(axis=1), exact=False).tolist() == pytest.approx(slow)
+    table = correlate(
+        make_results(sets=SETS, archs=("a", "b"), measures=(("sam", 0.05), ("sam", 0.01)))
+    ).table
+    tests = table[table["scope"] == "set"]
+    assert tests["p_max_t"].notna().all()
+    assert (tests["p_max_t"] >= tests["p"] - 0.011).all()
+    # A single step is never worse than Bonferroni, but for the chance in the orders.
+    assert (tests["p_max_t"] <= (len(tests) * tests["p"]).clip(upper=1) + 0.02).all()
+
+
+def test_max_t_needs_the_same_checkpoints_everywhere(results: pd.DataFrame) -> None:
+    lost = results.drop(index=results.index[0])
+    assert correlate(lost).table["p_max_t"].isna().all()
+
+
+def test_words_say_what_the_answers_are(answers: pd.DataFrame) -> None:
+    words = trust(answers)
+    row = one(answers, "leave_one_checkpoint_out")
+    assert f"{row['estimate']:.2f}" in words
+    assert "given loss" in words
+    assert trust(answers[answers["question"] == "shift"]) == ""
+
+
+def test_constant_columns_and_single_sets_give_no_number() -> None:
+    assert math.isnan(mean_within(np.ones((5, 2)), np.arange(10.0).reshape(5, 2)))
+    table = make_results(sets=("only",), archs=("a", "b"))
+    answers = ask(table.assign(value=1.0))
+    assert answers[answers["question"] != "reliability"]["estimate"].isin([0.0, math.nan]).all()
