@@ -35,13 +35,13 @@ def layer_of(module: str) -> int:
 # Modules of the analysis layer beside the four that the design names.
 LIGHT = {
     "score_files",
+    "detection",
     "power",
     "permutation",
     "comparisons",
-    "intervals",
     "confounding",
-    "summary",
     "questions",
+    "summary",
 }
 
 

@@ -13,6 +13,7 @@ from sharpscope.cli import (  # noqa: F401
     plot,
     power,
     report,
+    score,
     sets,
     table,
     train,

@@ -1,0 +1,61 @@
+"""`sharpscope score`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from sharpscope.cli.group import main
+
+PERCENT = ("eer", "eer_low", "eer_high", "eer_low_normal", "eer_high_normal", "eer_interpolated", "eer_rocch")
+
+
+def _shown(name: str, value: Any) -> str:
+    if isinstance(value, float):
+        return f"{100 * value:.2f} %" if name in PERCENT else f"{value:.4f}"
+    return str(value)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--key", required=True, type=click.Path(), help="Labels: `trial label`, an ASVspoof protocol, or a CSV."
+)
+@click.option(
+    "--higher",
+    default="bonafide",
+    show_default=True,
+    type=click.Choice(["bonafide", "spoof"]),
+    help="Which class scores higher.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def score(files: tuple[str, ...], key: str, higher: str, as_json: bool) -> None:
+    r"""Judge score files of any tool: EER with intervals, DCF, Cllr, AUC; two files are compared trial by trial.
+
+    \b
+    sharpscope score scores.txt --key protocol.txt
+    sharpscope score adam.txt sam.txt --key protocol.txt
+    """
+    from sharpscope.score_files import score as run
+
+    found = run(files, key=key, higher=higher)
+    if as_json:
+        pair = None if found.difference is None else found.difference._asdict()
+        click.echo(json.dumps({"systems": found.systems, "difference": pair}, indent=2))
+        return
+    names = list(next(iter(found.systems.values())))
+    width = max(len(name) for name in names)
+    for name in names:
+        cells = [_shown(name, system[name]) for system in found.systems.values()]
+        click.echo(f"{name:{width}s}  " + "  ".join(f"{cell:>10s}" for cell in cells))
+    click.echo(
+        "DCF: costs of ASVspoof 5, track 1. actDCF and Cllr take scores for log-likelihood ratios.", err=True
+    )
+    if found.difference is not None:
+        low, high = found.difference.interval
+        click.echo(
+            f"EER of the second less the first: {100 * found.difference.value:+.2f} points "
+            f"[{100 * low:+.2f}, {100 * high:+.2f}], p = {found.difference.p:.3g} (paired bootstrap)"
+        )
