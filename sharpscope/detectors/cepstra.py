@@ -28,8 +28,8 @@ def triangles(bins: int, filters: int) -> Tensor:
         >>> triangles(5, 1)[:, 0].tolist()
         [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    corners = torch.linspace(0, bins - 1, filters + 2)
-    place = torch.arange(bins).unsqueeze(1)
+    corners = torch.linspace(0, bins - 1, filters + 2, device="cpu")
+    place = torch.arange(bins, device="cpu").unsqueeze(1)
     up = (place - corners[:-2]) / (corners[1:-1] - corners[:-2])
     down = (corners[2:] - place) / (corners[2:] - corners[1:-1])
     return torch.minimum(up, down).clamp_min(0)
@@ -88,7 +88,7 @@ class BaselineCepstra(nn.Module):
         self.register_buffer("lfcc_fb", triangles(bins, filters))
         self.l_dct = nn.Linear(filters, filters, bias=False)
         self.l_dct.weight = nn.Parameter(cosine_matrix(filters).T, requires_grad=False)
-        self.register_buffer("window", torch.hamming_window(320), persistent=False)
+        self.register_buffer("window", torch.hamming_window(320, device="cpu"), persistent=False)
 
     def forward(self, waves: Tensor) -> Tensor:
         """Map waves (B, T) to features (B, frames, 3 * filters)."""
@@ -127,10 +127,10 @@ class WideCepstra(nn.Module):
         super().__init__()
         self.reach = reach
         self.longest = longest
-        self.register_buffer("window", torch.hann_window(400), persistent=False)
+        self.register_buffer("window", torch.hann_window(400, device="cpu"), persistent=False)
         self.register_buffer("filters", triangles(257, coefficients), persistent=False)
         self.register_buffer("cosines", cosine_matrix(coefficients), persistent=False)
-        slope = torch.arange(-reach, reach + 1.0) / (reach * (reach + 1) * (2 * reach + 1) / 3)
+        slope = torch.arange(-reach, reach + 1.0, device="cpu") / (reach * (reach + 1) * (2 * reach + 1) / 3)
         self.register_buffer("slope", slope, persistent=False)
 
     def delta(self, x: Tensor) -> Tensor:

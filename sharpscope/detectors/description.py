@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from sharpscope.allocation import keep_freed_memory
 from sharpscope.detectors.loading import load_detector
 from sharpscope.detectors.preflight import preflight
 
@@ -43,6 +44,7 @@ def describe(path: str | Path, *, check: bool = True, **options: Any) -> dict[st
         generator = torch.Generator().manual_seed(0)
         length = spec.n_samples or 4 * spec.sample_rate
         waves = 0.05 * torch.randn(2, length, generator=generator)
+        keep_freed_memory()
         found = preflight(detector, waves.to(detector.device, detector.dtype))
         facts["live parameters"] = found.live
         facts["dead"] = list(found.dead)

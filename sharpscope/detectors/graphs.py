@@ -13,7 +13,9 @@ from torch.nn import functional
 
 
 def _weight(*shape: int) -> nn.Parameter:
-    return nn.Parameter(nn.init.xavier_normal_(torch.empty(*shape)))
+    weight = torch.empty(*shape)
+    # An outline without memory has nothing to fill, and torch would load its compiler to say so.
+    return nn.Parameter(weight if weight.is_meta else nn.init.xavier_normal_(weight))
 
 
 def _normalise_nodes(norm: nn.Module, x: Tensor) -> Tensor:

@@ -36,9 +36,9 @@ def linear_filterbank(bands: int, bins: int = WINDOW // 2 + 1) -> Tensor:
         >>> linear_filterbank(2, 7).tolist()[0]
         [0.0, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0]
     """
-    centres = torch.linspace(0, bins - 1, bands + 2)
+    centres = torch.linspace(0, bins - 1, bands + 2, device="cpu")
     step = centres[1] - centres[0]
-    distance = (torch.arange(bins).unsqueeze(0) - centres[1:-1].unsqueeze(1)).abs()
+    distance = (torch.arange(bins, device="cpu").unsqueeze(0) - centres[1:-1].unsqueeze(1)).abs()
     return (1 - distance / step).clamp_min(0)
 
 
@@ -47,7 +47,7 @@ class Frontend(nn.Module):
 
     def __init__(self, bands: int) -> None:
         super().__init__()
-        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        self.register_buffer("window", torch.hann_window(WINDOW, device="cpu"), persistent=False)
         self.register_buffer("filters", linear_filterbank(bands), persistent=False)
 
     def forward(self, waves: Tensor) -> Tensor:
