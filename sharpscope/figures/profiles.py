@@ -137,19 +137,21 @@ def grown(subset: str) -> int | None:
     """Return how many conditions a subset holds, from its name.
 
     Args:
-        subset: Conditions joined by "+", or a name that ends in a number.
+        subset: Conditions joined by "+", or a name that ends in a number, behind the number of a random order.
 
     Returns:
         The count; None where the name does not tell.
 
     Example:
-        >>> grown("A07+A08+A09"), grown("speakers=12"), grown("de")
-        (3, 12, 1)
+        >>> grown("A07+A08+A09"), grown("speakers=12"), grown("order2/attacks=3"), grown("de")
+        (3, 12, 3, 1)
         >>> grown("") is None
         True
     """
     if not subset:
         return None
+    if found := re.search(r"(?:^|/)order\d+/\w+=(\d+)$", subset):
+        return int(found.group(1))
     subset = subset.split("/")[0]  # what follows says how it was drawn
     if "+" in subset:
         return len(subset.split("+"))
@@ -290,10 +292,21 @@ def _grow_rows(request: Request) -> pd.DataFrame:
     enough = [name for name, part in rows.groupby("set") if part["conditions"].nunique() > 1]
     if not enough:
         raise UsageError(
-            "no set was measured on subsets of growing size; measure them by name, conditions joined by '+', "
-            "for example --sets sc@A01,sc@A01+A02"
+            "no set was measured on subsets of growing size; measure with --grow attack (or codec, language, "
+            "speaker)"
         )
-    return rows[rows["set"].isin(enough)]
+    return _over_orders(rows[rows["set"].isin(enough)])
+
+
+def _over_orders(rows: pd.DataFrame) -> pd.DataFrame:
+    """Average a checkpoint's values over the random orders in which conditions were added."""
+    same = ["sha256", "set", "conditions"]
+    if not rows.duplicated(same).any():
+        return rows
+    mean = rows.groupby(same, sort=False)[["value", "eer"]].mean().reset_index()
+    first = rows.drop_duplicates(same).drop(columns=["value", "eer"])
+    # Intervals of single orders are not those of their mean.
+    return first.merge(mean, on=same).assign(value_low=np.nan, value_high=np.nan)
 
 
 def grow_figure(request: Request) -> Figure:
