@@ -92,7 +92,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "schedule": {"epochs": 8},
         }
     )
-    shutil.copy(train(trained, out=folder / "run", show_progress=False).folder / "last.pt", folder / "ckpt.pt")
+    shutil.copy(
+        train(trained, out=folder / "run", show_progress=False).folder / "last.pt", folder / "ckpt.pt"
+    )
     recipe = Recipe({})
     recipe["data"]["train"] = ["train=train.csv"]
     recipe["schedule"]["epochs"] = 1
