@@ -185,8 +185,8 @@ def normal_interval(
         The interval, within 0 and 1.
 
     Example:
-        >>> [round(v, 6) for v in normal_interval(EqualErrorRate(0.05, 0.0), 1000, 1000)]
-        [0.040448, 0.059552]
+        >>> tuple(round(v, 6) for v in normal_interval(EqualErrorRate(0.05, 0.0), 1000, 1000))
+        (0.040448, 0.059552)
     """
     spread = math.sqrt(found.eer * (1 - found.eer) * (1 / (4 * n_spoof) + 1 / (4 * n_bonafide)))
     half = float(norm.ppf((1 + confidence) / 2)) * spread

@@ -275,8 +275,8 @@ def spearman_interval(r: float, n: int, *, confidence: float = 0.95) -> Interval
     Example:
         statpsych's `ci.spear` on its 15 pairs:
 
-        >>> [round(end, 5) for end in spearman_interval(0.8699639, 15)]
-        [0.5841, 0.96383]
+        >>> tuple(round(end, 5) for end in spearman_interval(0.8699639, 15))
+        (0.5841, 0.96383)
     """
     if n < 5 or not math.isfinite(r) or abs(r) >= 1 - SAME:
         return Interval(float("nan"), float("nan"))
@@ -298,8 +298,8 @@ def kendall_interval(tau: float, n: int, *, confidence: float = 0.95) -> Interva
     Example:
         statpsych's `ci.kendall` on its 15 pairs:
 
-        >>> [round(end, 5) for end in kendall_interval(0.7282926, 15)]
-        [0.48876, 0.86572]
+        >>> tuple(round(end, 5) for end in kendall_interval(0.7282926, 15))
+        (0.48876, 0.86572)
     """
     if n < 11 or not math.isfinite(tau) or abs(tau) >= 0.8:
         return Interval(float("nan"), float("nan"))

@@ -41,6 +41,8 @@ def run(
 ) -> None:
     """What a child process does: the whole measurement, with or without processes that decode."""
     torch.set_num_threads(1)
+    # As in a process that a user starts; a forkserver of its own would outlive this process when it is killed.
+    multiprocessing.set_start_method("fork", force=True)
     os.environ["SHARPSCOPE_CACHE"] = str(cache)
     ready.set()
     measure(

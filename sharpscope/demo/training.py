@@ -114,7 +114,7 @@ def train_one(recipe: Recipe, protocol: Path, path: Path, seed: int = 0) -> floa
         "arch_args": arguments,
         "recipe": recipe.recipe,
         "seed": own_seed,
-        "trained_on": ["train"],
+        "trained_on": [f"train={protocol.resolve()}"],
         "in_domain": ["seen"],
         "selected_on": [],
         "optimizer": {"base": "adamw", "rho": recipe.rho, "lr": RATE, "epochs": EPOCHS, "batch": BATCH},

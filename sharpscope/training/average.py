@@ -28,7 +28,7 @@ class DenseAverage:
         ...     _ = nn.init.constant_(network.weight, value)
         ...     average.update()
         >>> average.into(network)
-        >>> float(network.weight)
+        >>> network.weight.item()
         3.0
     """
 
