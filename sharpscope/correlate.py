@@ -12,7 +12,8 @@ import pandas as pd
 
 from sharpscope import comparisons as comparing
 from sharpscope import permutation, questions, statistics
-from sharpscope.errors import UsageError, unknown_name
+from sharpscope.eligibility import PLACE, WAY, eligible_rows
+from sharpscope.errors import unknown_name
 from sharpscope.results import read_results, replace_file
 from sharpscope.summary import summarise, trust
 
@@ -44,8 +45,6 @@ COLUMNS = (
 )
 FEWEST = 5
 N_BOOTSTRAP = 9_999
-WAY = ["measure", "rho", "m", "preset"]
-PLACE = ["set", "subset"]
 
 
 class Correlation(NamedTuple):
@@ -96,7 +95,7 @@ def correlate(
         UsageError: If nothing can be correlated: no rows, one checkpoint, or an unknown measure or grouping.
     """
     table = results if isinstance(results, pd.DataFrame) else read_results(results)
-    table, warnings = _chosen(table, measures)
+    table, warnings = eligible_rows(table, measures)
     if by not in (None, "recipe", "arch"):
         raise unknown_name("grouping", str(by), ("recipe", "arch"))
     rows: list[dict[str, Any]] = []
@@ -136,45 +135,6 @@ def _groups(table: pd.DataFrame, columns: list[str]) -> Iterable[tuple[dict[str,
     """Yield the values of some columns with the rows that have them, in order of appearance."""
     for values, part in table.groupby(columns, sort=False, dropna=False):
         yield dict(zip(columns, values, strict=True)), part
-
-
-def _chosen(table: pd.DataFrame, measures: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    if table.empty:
-        raise UsageError("the results table has no rows; fill it with `sharpscope measure`")
-    known = list(dict.fromkeys(table["measure"]))
-    for name in measures:
-        if name not in known:
-            raise unknown_name("measure in the table", name, known)
-    if measures:
-        table = table[table["measure"].isin(list(measures))]
-    if table["sha256"].nunique() < 2:
-        raise UsageError(
-            "the table holds one checkpoint; a correlation needs several, measured into the same file"
-        )
-    twice = table.duplicated([*WAY, *PLACE, "sha256"])
-    if twice.any():
-        row = table[twice].iloc[0]
-        raise UsageError(
-            f"{row['checkpoint']} stands more than once on {row['set']} for {row['measure']} (other trials or other "
-            "conventions); keep one of them: a checkpoint counted twice is no evidence"
-        )
-    warnings = []
-    if (table["score_rule"] == "folded_spoof_logit").any():
-        warnings.append(
-            "EERs of the preset huang2025 are folded (never above one half), which changes the ranking of "
-            "checkpoints on sets where some are worse than chance"
-        )
-    for column, what in (
-        ("preset", "presets"),
-        ("m", "group sizes"),
-        ("polarity_source", "sources of polarity"),
-    ):
-        values = sorted({str(value) for value in table[column].dropna()} - {""})
-        if len(values) > 1:
-            warnings.append(
-                f"several {what} in one table ({', '.join(values)}): never compared with one another"
-            )
-    return table, warnings
 
 
 def _pairs(cells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:

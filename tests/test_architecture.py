@@ -40,6 +40,7 @@ LIGHT = {
     "permutation",
     "comparisons",
     "confounding",
+    "eligibility",
     "questions",
     "summary",
 }

@@ -161,3 +161,13 @@ def test_the_same_table_gives_the_same_files(tmp_path: Path) -> None:
         write_correlation(correlate(path), tmp_path / folder)
         texts.append((tmp_path / folder / "correlations.csv").read_bytes())
     assert texts[0] == texts[1]
+
+
+def test_losses_of_several_kinds_are_refused_and_polarities_of_several_kinds_told() -> None:
+    made = pd.DataFrame(table([[1, 2], [2, 3], [3, 5]], [[0.1, 0.2], [0.2, 0.3], [0.3, 0.4]]))
+    made["loss_name"] = ["cross_entropy"] * 5 + ["own_loss"]
+    with pytest.raises(UsageError, match=r"several losses \(cross_entropy, own_loss\)"):
+        correlate(made)
+    made["loss_name"] = "cross_entropy"
+    made["polarity_source"] = ["declared"] * 4 + ["assumed"] * 2
+    assert any("assumed, declared" in line for line in correlate(made).warnings)

@@ -11,12 +11,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 if importlib.util.find_spec("transformers") is None:
     pytest.skip("the extra ssl is not installed", allow_module_level=True)
 
 from sharpscope.detectors import Detector, build, load_detector
+from sharpscope.detectors.conformer import ChannelTokenAttention, RelativeAttention
 from sharpscope.detectors.hugging_face import polarity_of
+from sharpscope.detectors.mamba import MambaHead, Mixer
 from sharpscope.detectors.preflight import preflight
 from sharpscope.detectors.ssl import build_frontend, import_transformers, split_frontend
 from sharpscope.errors import UsageError
@@ -109,6 +112,8 @@ def nes2net(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return heads(state, "Nested_Res2Net_TDNN.")
 
 
+CONFORMER = {"inner": 24, "heads": 3, "blocks": 2, "hidden": 40, "channels": 32, "kernel": 7}
+
 CASES: list[tuple[str, str, dict[str, Any], Callable[[dict[str, Tensor]], dict[str, Tensor]]]] = [
     *[("ssl-linear", size, {"hidden": 16}, heads) for size in SIZES],
     ("ssl-aasist", "large", {}, tak),
@@ -118,6 +123,10 @@ CASES: list[tuple[str, str, dict[str, Any], Callable[[dict[str, Tensor]], dict[s
     ("ssl-nes2net", "large", {"groups": 4, "inner": 16}, nes2net),
     ("ssl-nes2net", "large", {"groups": 4, "inner": 4, "attention": True}, nes2net),
     ("antideepfake", "large", {}, heads),
+    ("ssl-conformer", "large", {**CONFORMER, "positions": 20}, heads),
+    ("ssl-conformer-tcm", "base", {**CONFORMER, "positions": 60}, heads),
+    ("ssl-conformer-tcm", "large", {**CONFORMER, "positions": 60, "bias": True, "kernel": 4}, heads),
+    ("ssl-mamba", "large", {"inner": 24, "layers": 3, "state": 5}, heads),
 ]
 
 
@@ -169,6 +178,63 @@ def test_the_linear_head_by_hand() -> None:
         hidden = (mean @ s["head.output_layer.0.weight"].T + s["head.output_layer.0.bias"]).relu()
         logits = hidden @ s["head.output_layer.3.weight"].T + s["head.output_layer.3.bias"]
         torch.testing.assert_close(network(WAVES), logits)
+
+
+def test_the_recurrence_of_mamba_is_that_of_transformers() -> None:
+    transformers = import_transformers()
+    theirs_module = importlib.import_module("transformers.models.mamba.modeling_mamba")
+    settings = transformers.MambaConfig(
+        hidden_size=12, state_size=4, intermediate_size=24, time_step_rank=3, conv_kernel=4, use_mambapy=False
+    )
+    torch.manual_seed(0)
+    theirs = theirs_module.MambaMixer(settings, layer_idx=0).eval()
+    ours = Mixer(12, 24, state=4, rank=3)
+    ours.load_state_dict(theirs.state_dict())
+    tokens = torch.randn(2, 9, 12)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(tokens), theirs(tokens), atol=1e-6, rtol=1e-5)
+
+
+def test_the_last_mixers_of_mamba_are_dead_as_published() -> None:
+    network = MambaHead(8, inner=16, layers=2)
+    network(torch.randn(2, 7, 8)).sum().backward()
+    dead = {name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()}
+    assert dead == {
+        name
+        for name, _ in network.named_parameters()
+        if name.startswith(("conformer.forward_layers.1.", "conformer.backward_layers.1."))
+    }
+
+
+def test_relative_attention_against_a_loop() -> None:
+    torch.manual_seed(0)
+    layer, x = RelativeAttention(6, heads=2, positions=2), torch.randn(1, 5, 6)
+    q, (k, v) = layer.to_q(x)[0], layer.to_kv(x)[0].chunk(2, dim=1)
+    out = torch.zeros(5, 6)
+    for head in (slice(0, 3), slice(3, 6)):
+        for i in range(5):
+            keys = [k[j, head] + layer.rel_pos_emb.weight[max(-2, min(2, i - j)) + 2] for j in range(5)]
+            weights = torch.stack([q[i, head] @ key for key in keys]).div(3**0.5).softmax(dim=0)
+            out[i, head] = weights @ v[:, head]
+    torch.testing.assert_close(layer(x)[0], layer.to_out(out))
+
+
+def test_channel_tokens_are_made_of_the_mean_of_each_heads_channels() -> None:
+    torch.manual_seed(0)
+    layer, x = ChannelTokenAttention(6, heads=2), torch.randn(1, 5, 6)
+    with torch.no_grad():
+        layer.pos_embed.normal_()
+        tokens = []
+        for head in range(2):
+            made = layer.ht_proj(x[0, :, 3 * head : 3 * head + 3].mean(dim=0))
+            parts = [functional.gelu(layer.ht_norm(part)) for part in made.chunk(2)]
+            tokens.append(torch.cat(parts) + layer.pos_embed[0, head])
+        every = torch.cat([x[0], torch.stack(tokens)])
+        q, k, v = layer.qkv(every).chunk(3, dim=1)
+        mixed = [(q[:, h] @ k[:, h].T / 3**0.5).softmax(dim=1) @ v[:, h] for h in (slice(0, 3), slice(3, 6))]
+        out = layer.proj(torch.cat(mixed, dim=1))
+        expected = torch.cat([out[:1] + out[5:].mean(dim=0) + out[1:5].mean(dim=0), out[1:5]])
+        torch.testing.assert_close(layer(x)[0], expected)
 
 
 def test_names_of_transformers_inside_a_detector_and_missing_numbers_are_told(tmp_path: Path) -> None:

@@ -8,35 +8,7 @@ from typing import Any
 import click
 
 from sharpscope.cli.group import main
-from sharpscope.errors import UsageError
-
-
-def read_arguments(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, Any] | None:
-    """Read a JSON object of keyword arguments, or a file that holds one.
-
-    Args:
-        text: What was given on the command line.
-
-    Returns:
-        The object; None when nothing was given.
-
-    Raises:
-        UsageError: If it is no JSON object.
-    """
-    if text is None:
-        return None
-    try:
-        if not text.lstrip().startswith("{"):
-            with open(text, encoding="utf-8") as file:
-                text = file.read()
-        value = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"--model-args is neither JSON nor a JSON file ({error}); write for example '{{\"width\": 64}}'"
-        ) from None
-    if not isinstance(value, dict):
-        raise UsageError(f"--model-args holds a JSON {type(value).__name__}; it must be an object")
-    return value
+from sharpscope.cli.values import read_arguments
 
 
 @main.command()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from sharpscope.cli.group import main
+from sharpscope.cli.values import read_arguments
 from sharpscope.errors import SharpscopeError
 
 
@@ -28,7 +28,7 @@ from sharpscope.errors import SharpscopeError
 @click.option("--batch-size", type=int, help="Physical batch. [default: fitted to memory]")
 @click.option("--arch", help="Architecture, where the file does not tell.")
 @click.option("--model", help="package.module:factory or file.py:Class.")
-@click.option("--model-args", help="Arguments of the model, as JSON.")
+@click.option("--model-args", callback=read_arguments, help="JSON object of keyword arguments, or a file.")
 @click.option("--bonafide-index", type=click.IntRange(0, 1), help="Which output is bona fide.")
 @click.option("--allow-pickle", is_flag=True, help="Load files that run code.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
@@ -40,7 +40,6 @@ def landscape(
     sets: str,
     axes: str,
     limit: int,
-    model_args: str | None,
     venue: str,
     quiet: bool,
     **options: Any,
@@ -54,21 +53,15 @@ def landscape(
     from pathlib import Path
 
     from sharpscope import style
-    from sharpscope.errors import UsageError
     from sharpscope.figures.surface import plot_landscape
     from sharpscope.landscape import landscape as run
 
     style.venue_named(venue)
-    try:
-        arguments = json.loads(model_args) if model_args else None
-    except json.JSONDecodeError as error:
-        raise UsageError(f"--model-args is not JSON ({error}); write it as '{{\"width\": 4}}'") from error
     done = run(
         checkpoints,
         [name.strip() for name in sets.split(",") if name.strip()],
         axes=[name.strip() for name in axes.split(",") if name.strip()],
         limit=limit or None,
-        model_args=arguments,
         show_progress=not quiet,
         **options,
     )

@@ -2,69 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 import click
 
 from sharpscope.cli.group import main
-from sharpscope.errors import SharpscopeError, UsageError
-
-
-def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise UsageError(f"'{text}' is not a list of numbers such as 0.05,0.01") from None
-
-
-def _integers(context: click.Context, parameter: click.Parameter, text: str | None) -> list[int] | None:
-    numbers = _numbers(context, parameter, text)
-    if numbers is not None and any(number != int(number) for number in numbers):
-        raise UsageError(f"'{text}' is not a list of whole numbers such as 8,32")
-    return None if numbers is None else [int(number) for number in numbers]
-
-
-def _words(_: click.Context, __: click.Parameter, text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def _json(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, Any] | None:
-    if text is None:
-        return None
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            f"--model-args is not JSON ({error}); write for example '{{\"width\": 64}}'"
-        ) from None
-    if not isinstance(value, dict):
-        raise UsageError(
-            f"--model-args is a JSON {type(value).__name__}; it must be an object of keyword arguments"
-        )
-    return value
+from sharpscope.cli.values import read_arguments, read_integers, read_numbers, read_words
+from sharpscope.errors import SharpscopeError
 
 
 @main.command()
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path())
 @click.option(
-    "--sets", required=True, callback=_words, help="Keys, name=DIR or name=protocol.csv, with commas."
+    "--sets", required=True, callback=read_words, help="Keys, name=DIR or name=protocol.csv, with commas."
 )
 @click.option("--data", type=click.Path(), envvar="SHARPSCOPE_DATA", help="Folder that holds the corpora.")
 @click.option(
     "--out", default="results.csv", show_default=True, type=click.Path(), help="Results table to add to."
 )
 @click.option("--preset", default="rigorous", show_default=True, help="rigorous or huang2025.")
-@click.option("--measures", callback=_words, help="Names and families; see `sharpscope measures`.")
-@click.option("--rho", callback=_numbers, help="Radii, with commas.  [default: the preset's]")
+@click.option("--measures", callback=read_words, help="Names and families; see `sharpscope measures`.")
+@click.option("--rho", callback=read_numbers, help="Radii, with commas.  [default: the preset's]")
 @click.option(
     "--m",
     "--group-size",
     "m",
-    callback=_integers,
+    callback=read_integers,
     help="Trials that share a perturbation, with commas.  [default: 32]",
 )
 @click.option("--batch-size", type=int, help="Physical batch.  [default: fitted to memory]")
@@ -75,11 +39,13 @@ def _json(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, 
 @click.option("--seed", default=0, show_default=True, help="Of the drawn trials, groups and directions.")
 @click.option("--arch", help="Architecture, where the file does not tell.")
 @click.option("--model", help="package.module:factory or file.py:Class.")
-@click.option("--model-args", callback=_json, help="JSON object of keyword arguments for the model.")
+@click.option("--model-args", callback=read_arguments, help="JSON object of keyword arguments, or a file.")
 @click.option("--bonafide-index", type=click.Choice(["0", "1"]), help="Which output is bona fide.")
 @click.option("--recipe", help="How the checkpoints were trained.")
-@click.option("--trained-on", callback=_words, help="Sets the checkpoints were trained on, with commas.")
-@click.option("--selected-on", callback=_words, help="Sets on which the best epoch was chosen, with commas.")
+@click.option("--trained-on", callback=read_words, help="Sets the checkpoints were trained on, with commas.")
+@click.option(
+    "--selected-on", callback=read_words, help="Sets on which the best epoch was chosen, with commas."
+)
 @click.option(
     "--leaks",
     default="ids",

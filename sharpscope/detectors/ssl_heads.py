@@ -1,4 +1,4 @@
-"""Detectors with a self-supervised front-end: Linear, AASIST, SLS and AntiDeepfake heads.
+"""Detectors with a self-supervised front-end: Linear, AASIST, SLS, AntiDeepfake, conformer and Mamba heads.
 
 Tak et al. (2022), "Automatic speaker verification spoofing and deepfake detection using wav2vec 2.0 and data
 augmentation" (AASIST head); Huang et al. (2025), "From sharpness to better generalization for speech deepfake
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,8 @@ from torch.nn import functional
 
 from sharpscope.detectors.aasist import Block, GraphClassifier
 from sharpscope.detectors.architecture import Architecture
+from sharpscope.detectors.conformer import ConformerHead, conformer_arguments
+from sharpscope.detectors.mamba import MambaHead, mamba_arguments
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.detectors.ssl import ASSUMED, SslDetector, frontend_arguments, split_frontend
 
@@ -140,6 +143,16 @@ def _sls(heads: Mapping[str, Tensor]) -> dict[str, Any] | None:
     return {"flat": image.shape[1], "hidden": image.shape[0]}
 
 
+def _conformer(heads: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    sizes = conformer_arguments(heads)
+    return None if sizes is None or "channel_tokens" in sizes else sizes
+
+
+def _channel_tokens(heads: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    sizes = conformer_arguments(heads)
+    return sizes if sizes and "channel_tokens" in sizes else None
+
+
 def _entry(
     name: str,
     head: Callable[..., nn.Module],
@@ -208,5 +221,38 @@ ENTRIES = {
         n_samples=None,
         padding="zero",
         normalisation="layer_norm",
+    ),
+    "ssl-conformer": _entry(
+        "ssl-conformer",
+        ConformerHead,
+        _conformer,
+        (
+            "Self-supervised front-end, conformer with relative positions",
+            "Rosello et al. (2023)",
+            "`ssl_model.*`, `LL`, `conformer.encoder_blocks.*.attn.fn.rel_pos_emb`",
+        ),
+        n_samples=66_800,
+    ),
+    "ssl-conformer-tcm": _entry(
+        "ssl-conformer-tcm",
+        partial(ConformerHead, channel_tokens=True, positions=10_000),
+        _channel_tokens,
+        (
+            "Self-supervised front-end, conformer with temporal-channel modelling",
+            "Truong et al. (2024)",
+            "`ssl_model.*`, `LL`, `conformer.positional_emb`, `attn.fn.ht_proj`",
+        ),
+        n_samples=66_800,
+    ),
+    "ssl-mamba": _entry(
+        "ssl-mamba",
+        MambaHead,
+        mamba_arguments,
+        (
+            "Self-supervised front-end, XLSR-Mamba",
+            "Xiao and Das (2025)",
+            "`ssl_model.*`, `LL`, `conformer.forward_layers.*.mixer.A_log`",
+        ),
+        n_samples=66_800,
     ),
 }

@@ -1,0 +1,61 @@
+"""What the commands read from their options: lists, and JSON objects."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from sharpscope.errors import UsageError
+
+
+def read_numbers(_: click.Context, __: click.Parameter, text: str | None) -> list[float] | None:
+    """Read numbers with commas between them."""
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise UsageError(f"'{text}' is not a list of numbers such as 0.05,0.01") from None
+
+
+def read_integers(context: click.Context, parameter: click.Parameter, text: str | None) -> list[int] | None:
+    """Read whole numbers with commas between them."""
+    numbers = read_numbers(context, parameter, text)
+    if numbers is not None and any(number != int(number) for number in numbers):
+        raise UsageError(f"'{text}' is not a list of whole numbers such as 8,32")
+    return None if numbers is None else [int(number) for number in numbers]
+
+
+def read_words(_: click.Context, __: click.Parameter, text: str | None) -> list[str]:
+    """Read words with commas between them."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def read_arguments(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, Any] | None:
+    """Read a JSON object of keyword arguments, or a file that holds one.
+
+    Args:
+        text: What was given on the command line.
+
+    Returns:
+        The object; None when nothing was given.
+
+    Raises:
+        UsageError: If it is no JSON object.
+    """
+    if text is None:
+        return None
+    try:
+        if not text.lstrip().startswith("{"):
+            with open(text, encoding="utf-8") as file:
+                text = file.read()
+        value = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"--model-args is neither JSON nor a JSON file ({error}); write for example '{{\"width\": 64}}'"
+        ) from None
+    if not isinstance(value, dict):
+        raise UsageError(f"--model-args holds a JSON {type(value).__name__}; it must be an object")
+    return value
