@@ -95,6 +95,7 @@ def correlate(
         UsageError: If nothing can be correlated: no rows, one checkpoint, or an unknown measure or grouping.
     """
     table = results if isinstance(results, pd.DataFrame) else read_results(results)
+    groups = None if isinstance(results, pd.DataFrame) else Path(results).parent / "groups"
     table, warnings = eligible_rows(table, measures)
     if by not in (None, "recipe", "arch"):
         raise unknown_name("grouping", str(by), ("recipe", "arch"))
@@ -105,11 +106,11 @@ def correlate(
         if by is not None:
             rows += [_within_row(way, place, cells, by, seed) for place, cells in _groups(part, PLACE)]
     found = pd.DataFrame(rows, columns=list(COLUMNS))
-    _adjust(found)
+    adjust(found)
     _adjust_jointly(found, table, seed)
     n_resamples = N_BOOTSTRAP if len(table) < 5000 else 999
     comparisons = comparing.compare_measures(table, seed=seed, n_resamples=n_resamples)
-    answers = questions.ask(table, seed=seed)
+    answers = questions.ask(table, groups=groups, seed=seed)
     words = summarise(found, table, warnings) + _which(comparisons)
     if more := trust(answers):
         words += f"\n{more}\n"
@@ -262,8 +263,12 @@ def _within_row(
     return row
 
 
-def _adjust(table: pd.DataFrame) -> None:
-    """Adjust the per-set p-values over the family: every set and measure of this call."""
+def adjust(table: pd.DataFrame) -> None:
+    """Adjust the per-set p-values over the family: every set and measure of this call.
+
+    Args:
+        table: Columns ``scope, p, p_holm, q_bh``; the last two are filled in where the scope is "set".
+    """
     from statsmodels.stats.multitest import multipletests
 
     family = (table["scope"] == "set") & table["p"].notna()

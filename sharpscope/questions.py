@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 from sharpscope.comparisons import checkpoints_by_sets, williams
 from sharpscope.confounding import attenuation_bound, granulated_kendall
 from sharpscope.permutation import AT_ONCE
+from sharpscope.reliability import split_halves
 from sharpscope.statistics import EXACT_UP_TO, blocks, orders, p_of, ranks, spearman, standardised_ranks
 
 COLUMNS = (
@@ -33,6 +35,7 @@ COLUMNS = (
     "p",
     "note",
 )
+_BLANK: dict[str, Any] = dict.fromkeys(COLUMNS, math.nan) | {"set": "", "given": "", "note": ""}
 # What could stand behind sharpness and error alike.
 COVARIATES = ("loss", "grad_norm", "margin", "entropy")
 FEWEST = 5
@@ -61,11 +64,12 @@ class Cells(NamedTuple):
     noise: tuple[np.ndarray, np.ndarray]
 
 
-def ask(results: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+def ask(results: pd.DataFrame, *, groups: Path | None = None, seed: int = 0) -> pd.DataFrame:
     """Answer every question that the table allows, for every measure.
 
     Args:
         results: Rows of a results table without duplicates.
+        groups: The folder with each group's values that `measure` wrote beside the table, where there is one.
         seed: Of random orders.
 
     Returns:
@@ -81,9 +85,9 @@ def ask(results: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         for way, cells in known.items():
             head = dict(zip(("measure", "rho", "m"), way, strict=True)) | {"preset": preset}
             for answer in _answers(way, cells, known, seed):
-                rows.append(
-                    {**dict.fromkeys(COLUMNS, math.nan), "set": "", "given": "", "note": "", **head, **answer}
-                )
+                rows.append(_BLANK | head | answer)
+    if groups is not None and results["sha256"].nunique() <= 200:
+        rows += [_BLANK | answer for answer in split_halves(results, groups, seed=seed)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

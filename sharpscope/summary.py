@@ -162,7 +162,9 @@ def _sentences(own: pd.DataFrame) -> Iterator[str]:
         "seeds_as_one": "with the seeds of a recipe as one, {estimate:.2f} (p = {p:.2g}, {n:.0f} recipes);",
         "partial": "given {given}, {estimate:.2f} is left (p = {p:.2g});",
         "shift": "within a checkpoint it goes with EER over sets by {estimate:.2f} (p = {p:.2g}, {n:.0f} sets);",
-        "attenuation_bound": "noise alone would not let a correlation above {estimate:.2f} through.",
+        "split_half": "two halves of its groups agree to {estimate:.2f} ({low:.2f} to {high:.2f} over sets);",
+        "attenuation_bound": "were the errors of the EERs independent between checkpoints (on the same trials they are "
+        "less than that), noise would not let a correlation above {estimate:.2f} through.",
     }
     for row in itertools.chain.from_iterable(
         own[own["question"] == question].to_dict("records") for question in said

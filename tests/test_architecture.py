@@ -42,6 +42,8 @@ LIGHT = {
     "confounding",
     "eligibility",
     "questions",
+    "records",
+    "reliability",
     "summary",
 }
 

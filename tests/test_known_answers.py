@@ -1,12 +1,14 @@
 """Statistics that other software or a textbook has published, each with its source."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from sharpscope import statistics
+from sharpscope.correlate import adjust
 
 IQ = np.array([106, 100, 86, 101, 99, 103, 97, 113, 112, 110], float)
 TV = np.array([7, 27, 2, 50, 28, 29, 20, 12, 6, 17], float)
@@ -37,6 +39,11 @@ PAIRS_X = np.array([67, 28, 30, 28, 52, 40, 25, 37, 44, 10, 14, 20, 28, 40, 51],
             statistics.kendall(np.array([2.5, 0, 2, 8]), np.array([3, -0.5, 2, 1])),
             1 / 3,
         ),
+        (
+            "scipy.stats.kendalltau documentation: tau-b",
+            statistics.kendall(np.array([12, 2, 1, 12, 2]), np.array([1, 4, 7, 1, 0])),
+            -0.4714045,
+        ),
         ("Efron's law schools: Pearson", statistics.pearson(LSAT, GPA), 0.7763745),
         ("Efron's law schools: Spearman", statistics.spearman(LSAT, GPA), 0.7964286),
         ("Efron's law schools: tau", statistics.kendall(LSAT, GPA), 0.6380952),
@@ -56,6 +63,41 @@ def test_the_exact_p_of_tau_of_ten_is_reached_by_permutation() -> None:
     """Wikipedia's example, exact p .7274895; n = 10 takes 9,999 random orders, so three standard errors."""
     error = np.sqrt(0.7275 * 0.2725 / 9999)
     assert statistics.kendall_p(IQ, TV) == pytest.approx(0.7274895, abs=3 * error)
+
+
+def test_the_exact_p_of_spearman_of_ten_is_reached_by_permutation() -> None:
+    """R pspearman: P(sum of squared differences <= 36) = .005265377 for n = 10, here both tails."""
+    x, y = np.arange(10.0), np.array([4, 1, 2, 3, 0, 6, 5, 7, 9, 8], float)
+    assert ((x - y) ** 2).sum() == 36
+    error = np.sqrt(0.010530754 / 9999)
+    assert statistics.spearman_p(x, y) == pytest.approx(0.010530754, abs=3 * error)
+
+
+@pytest.mark.parametrize(
+    ("source", "p", "holm", "bh"),
+    [
+        (
+            "Benjamini and Hochberg (1995): Holm rejects 3, theirs 4",
+            np.array([1, 4, 19, 95, 201, 278, 298, 344, 459, 3240, 4262, 5719, 6528, 7590, 10000]) / 1e4,
+            [0.0015, 0.0056, 0.0247],
+            [0.0015, 0.003, 0.0095, 0.035625],
+        ),
+        ("R p.adjust", np.array([0.01, 0.02, 0.03, 0.04, 0.05]), [0.05, 0.08, 0.09, 0.09, 0.09], [0.05] * 5),
+        (
+            "NII sig_test",
+            np.array([0.01, 0.04, 0.03, 0.005]),
+            [0.03, 0.06, 0.06, 0.02],
+            [0.02, 0.04, 0.04, 0.02],
+        ),
+    ],
+)
+def test_adjusted_p_values(source: str, p: np.ndarray, holm: list[float], bh: list[float]) -> None:
+    table = pd.DataFrame({"scope": "set", "p": p, "p_holm": np.nan, "q_bh": np.nan})
+    adjust(table)
+    assert table["p_holm"].head(len(holm)).tolist() == pytest.approx(holm), source
+    assert table["q_bh"].head(len(bh)).tolist() == pytest.approx(bh), source
+    if len(p) == 15:
+        assert ((table["p_holm"] <= 0.05).sum(), (table["q_bh"] <= 0.05).sum()) == (3, 4)
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,12 @@ def test_pairs_join_architecture_and_seed_and_count_the_lonely() -> None:
     np.testing.assert_allclose(starts, np.c_[found.table["value_from"], 100 * found.table["eer_from"]])
 
 
+@pytest.mark.parametrize("kind", ["pairs", "scatter"])
+def test_equal_errors_are_drawn_on_an_axis_that_shows_them_equal(kind: str) -> None:
+    table = make_results(sets=("seen",)).assign(eer=0.0)
+    assert plot(kind, table).figure.axes[0].get_ylim() == (-0.5, 1.5)
+
+
 def test_pairs_refuse_two_partners() -> None:
     table = make_results(sets=("a",))
     twice = pd.concat([table, table.iloc[[0]].assign(sha256="ff" * 32)], ignore_index=True)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from sharpscope.confounding import partial_correlation
 from sharpscope.correlate import correlate
 from sharpscope.permutation import max_t_p
 from sharpscope.questions import COLUMNS, ask, freedman_lane, mean_within
+from sharpscope.records import checkpoint_folder, record_name, write_group_values
+from sharpscope.reliability import split_half
 from sharpscope.summary import trust
 
 SETS = ("seen", "codec", "noise", "speakers", "languages")
@@ -217,3 +220,50 @@ def test_constant_columns_and_single_sets_give_no_number() -> None:
     table = make_results(sets=("only",), archs=("a", "b"))
     answers = ask(table.assign(value=1.0))
     assert answers[answers["question"] != "reliability"]["estimate"].isin([0.0, math.nan]).all()
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0, 3.0])
+def test_split_half_reliability_is_the_share_of_the_signal(noise: float) -> None:
+    rng = np.random.default_rng(0)
+    groups, difficulty = 24, rng.normal(size=(1, 24)) * 5
+    values = rng.normal(size=(2000, 1)) + difficulty + noise * rng.normal(size=(2000, groups))
+    # Pearson's reliability of a mean over groups is 1 / (1 + noise^2 / groups); ranks lose little of it.
+    expected = 1 / (1 + noise**2 / groups)
+    assert split_half(values, np.ones(groups), n_splits=20) == pytest.approx(expected, abs=0.02)
+
+
+def test_halves_are_weighted_by_trials_and_few_groups_give_no_number() -> None:
+    values = np.array([[1.0, 1, 1, 1, 9], [2, 2, 2, 2, 0], [3, 3, 3, 3, 3], [4, 4, 4, 4, 1]])
+    assert split_half(values, np.array([8.0, 8, 8, 8, 1e-9])) == 1
+    assert split_half(values, np.full(5, 8.0)) < 1
+    assert np.isnan(split_half(values[:, :3], np.ones(3)))
+    assert np.isnan(split_half(values[:2], np.ones(5)))
+
+
+def test_groups_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    cells = results[["checkpoint", "sha256", "set", "subset"]].drop_duplicates()
+    for checkpoint, sha256, name, subset in cells.itertuples(index=False):
+        here = results[(results["sha256"] == sha256) & (results["set"] == name)]
+        rows = [
+            {
+                "preset": str(row.preset),
+                "m": f"{row.m:.0f}",
+                "group": str(group),
+                "measure": str(row.measure),
+                "rho": "" if pd.isna(row.rho) else repr(row.rho),
+                "value": repr(row.value + 1e-6 * rng.normal()),
+                "n_trials": "8",
+            }
+            for row in here.itertuples()
+            for group in range(6)
+        ]
+        write_group_values(
+            tmp_path / "groups" / checkpoint_folder(checkpoint, sha256) / f"{record_name(name, subset)}.csv",
+            rows,
+        )
+    found = ask(results, groups=tmp_path / "groups")
+    halves = found[found["question"] == "split_half"]
+    assert set(halves["measure"]) == set(results["measure"])
+    assert (halves["estimate"] > 0.98).all()
+    assert ask(results, groups=tmp_path / "nowhere")["question"].ne("split_half").all()

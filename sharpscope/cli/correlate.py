@@ -33,15 +33,16 @@ def correlate(
 
     names = [name.strip() for name in (measures or "").split(",") if name.strip()]
     correlation = run(results, measures=names, by=by, seed=seed)
-    files = write_correlation(correlation, out_dir)
+    files = tables = write_correlation(correlation, out_dir)
     if not no_figures:
         from sharpscope.figures import write_correlation_figures
 
-        files += write_correlation_figures(correlation.results, correlation, out_dir, venue=venue)
+        files = tables + write_correlation_figures(correlation.results, correlation, out_dir, venue=venue)
     click.echo(_printed(correlation.table))
     click.echo(f"\n{correlation.summary}")
     click.echo(
-        f"wrote {len(files)} files into {out_dir}: {', '.join(sorted({f.name for f in files[:4]}))}, figures",
+        f"wrote {len(files)} files into {out_dir}: {', '.join(sorted({f.name for f in tables}))}"
+        + ("" if no_figures else ", figures"),
         err=True,
     )
     click.echo(f"next: sharpscope plot forest {results}", err=True)

@@ -104,6 +104,7 @@ def pairs(table: pd.DataFrame, ax: Axes | None = None, *, baseline: str = "") ->
     if found.table.empty:
         panels.say(ax, "no pair")
     else:
+        panels.error_axis(ax)
         panels.few_ticks(ax)
     better = found.table["eer_to"] < found.table["eer_from"]
     flatter = found.table["value_to"] < found.table["value_from"]

@@ -272,6 +272,20 @@ def few_ticks(ax: Axes, *, x: bool = True, y: bool = True, count: int = 4) -> No
         axis.set_minor_formatter(NullFormatter())
 
 
+def error_axis(ax: Axes, least: float = 2.0) -> None:
+    """Make room on an axis of EER in per cent: never far below 0, never so fine that equal errors look different.
+
+    Args:
+        ax: The panel.
+        least: Points that it shows at least.
+    """
+    low, high = ax.get_ylim()
+    if high - low < least:
+        low, high = (low + high - least) / 2, (low + high + least) / 2
+    low, high = (low, high) if low > -0.5 else (-0.5, max(high, least - 0.5))
+    ax.set_ylim(low, high)
+
+
 def share_vertical(axes: Sequence[Axes]) -> bool:
     """Give all panels one vertical range, unless that would flatten one of them beyond reading.
 

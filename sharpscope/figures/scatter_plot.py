@@ -97,8 +97,8 @@ def scatter(
     else:
         _line(ax, rows, logarithmic)
         ax.set_xlim(*room_for(rows["value"], ax.get_xlim(), logarithmic))
+        panels.error_axis(ax)
         panels.few_ticks(ax)
-        ax.set_ylim(bottom=max(ax.get_ylim()[0], -0.5))
     name = selection.panel_names(table)[0] if len(table) else ""
     panels.header(ax, name, statistic_lines(rows, len(table), statistic))
     if len(table):
