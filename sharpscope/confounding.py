@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from sharpscope.errors import SharpscopeError
-from sharpscope.statistics import Statistic, ranks
+from sharpscope.statistics import N_PERMUTATIONS, SAME, Statistic, blocks, p_of, ranks
 
 
 def partial_correlation(
@@ -95,3 +95,44 @@ def attenuation_bound(reliabilities: Sequence[float]) -> float:
         0.5
     """
     return math.sqrt(math.prod(max(0.0, value) for value in reliabilities))
+
+
+def within_strata(
+    x: np.ndarray, y: np.ndarray, strata: np.ndarray, *, rng: np.random.Generator | int = 0
+) -> tuple[float, float]:
+    """Correlation of ranks after each stratum's mean rank is taken away, permuting only inside strata.
+
+    Args:
+        x: Shape (n,).
+        y: Shape (n,).
+        strata: Shape (n,), what each belongs to.
+        rng: Seed or generator of the 9,999 random orders.
+
+    Returns:
+        The correlation and its two-sided p-value; NaN where nothing varies inside the strata.
+
+    Example:
+        What holds between strata only is gone:
+
+        >>> strata = np.repeat([0, 1, 2], 3)
+        >>> r, _ = within_strata(strata + np.tile([0.1, 0.2, 0.3], 3), strata + np.tile([0.3, 0.1, 0.2], 3), strata)
+        >>> round(r, 6)
+        -0.5
+    """
+    residuals = []
+    for values in (x, y):
+        ranked = ranks(values)
+        for label in np.unique(strata):
+            ranked[strata == label] -= ranked[strata == label].mean()
+        residuals.append(ranked)
+    length = math.prod(float(np.linalg.norm(r)) for r in residuals)
+    if min(float(np.linalg.norm(r)) for r in residuals) < SAME:
+        return math.nan, math.nan
+    generator = np.random.default_rng(rng)
+    order = np.tile(np.arange(len(strata)), (N_PERMUTATIONS, 1))
+    for label in np.unique(strata):
+        inside = np.flatnonzero(strata == label)
+        order[:, inside] = generator.permuted(order[:, inside], axis=1)
+    null = np.concatenate([residuals[0][block] @ residuals[1] for block in blocks(order)])
+    observed = float(residuals[0] @ residuals[1]) / length
+    return observed, p_of(observed, null / length, exact=False)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sharpscope import comparisons as comparing
 from sharpscope import permutation, questions, statistics
+from sharpscope.confounding import within_strata
 from sharpscope.eligibility import PLACE, WAY, eligible_rows
 from sharpscope.errors import unknown_name
 from sharpscope.results import read_results, replace_file
@@ -242,25 +243,11 @@ def _within_row(
     row |= {"n": len(finite), "n_dropped": len(cells) - len(finite)}
     if len(finite) < FEWEST:
         return {**row, "note": f"fewer than 5 checkpoints share a {by} with another"}
-    labels = finite[by].to_numpy()
-    residuals = []
-    for column in ("value", "eer"):
-        ranked = statistics.ranks(finite[column].to_numpy(float))
-        for label in np.unique(labels):
-            ranked[labels == label] -= ranked[labels == label].mean()
-        residuals.append(ranked)
-    lengths = [float(np.linalg.norm(r)) for r in residuals]
-    if min(lengths) < statistics.SAME:
+    x, y = (finite[name].to_numpy(float) for name in ("value", "eer"))
+    r, p = within_strata(x, y, finite[by].to_numpy(), rng=seed)
+    if math.isnan(r):
         return {**row, "note": f"constant within every {by}"}
-    observed = float(residuals[0] @ residuals[1]) / math.prod(lengths)
-    generator = np.random.default_rng(seed)
-    order = np.tile(np.arange(len(labels)), (statistics.N_PERMUTATIONS, 1))
-    for label in np.unique(labels):
-        inside = np.flatnonzero(labels == label)
-        order[:, inside] = generator.permuted(order[:, inside], axis=1)
-    null = np.concatenate([residuals[0][block] @ residuals[1] for block in statistics.blocks(order)])
-    row |= {"spearman": observed, "p": statistics.p_of(observed, null / math.prod(lengths), exact=False)}
-    return row
+    return {**row, "spearman": r, "p": p}
 
 
 def adjust(table: pd.DataFrame) -> None:

@@ -11,6 +11,7 @@ import csv
 import io
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,7 @@ NUMBER_COLUMNS = (
 )
 TEXT_COLUMNS = tuple(column for column in COLUMNS if column not in NUMBER_COLUMNS)
 KEY = ("sha256", "set", "subset", "measure", "rho", "m", "preset", "spec_hash", "trials_hash")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf|nan", re.ASCII)
 REQUIRED_TEXT = ("checkpoint", "sha256", "set", "measure")
 
 
@@ -110,8 +112,8 @@ def _cell(value: Any) -> str:
     return "" if math.isnan(number) else repr(number)
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a results file as they stand, every cell a string."""
+def _read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
+    """Return the rows of a results file as they stand, every cell a string; columns of others are left out."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
@@ -131,6 +133,12 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
                 f"{path}: not a results table, it lacks the columns {', '.join(missing[:6])}"
                 f"{' ...' if len(missing) > 6 else ''}; expected a CSV written by `sharpscope measure`"
             )
+        strange = [column for column in header if column not in COLUMNS]
+        if len(set(header)) < len(header) or (strange and only_ours):
+            what = (
+                f"the columns {', '.join(strange[:6])}, which would be lost" if strange else "a column twice"
+            )
+            raise UsageError(f"{path}: not written to, its header has {what}; choose another results file")
         rows = []
         for row in reader:
             if None in row or None in row.values():
@@ -169,6 +177,8 @@ def read_results(path: str | Path) -> pd.DataFrame:
         for column in REQUIRED_TEXT:
             if not row[column].strip():
                 raise UsageError(f"{path}, line {line}: column {column} is empty")
+        for column in TEXT_COLUMNS:
+            _check_text(path, line, column, row[column])
         for column in NUMBER_COLUMNS:
             _check_number(path, line, column, row[column])
         key = key_of(row)
@@ -189,19 +199,25 @@ def read_results(path: str | Path) -> pd.DataFrame:
 def _check_number(path: Path, line: int, column: str, cell: str) -> None:
     if not cell:
         return
-    try:
-        number = float(cell)
-    except ValueError:
+    # Python also reads 1_000 and digits of other scripts, which no program here has written.
+    if not NUMBER.fullmatch(cell):
         hint = "; use a decimal point" if "," in cell else ""
-        raise UsageError(
-            f"{path}, line {line}: column {column} holds {cell[:40]!r}, not a number{hint}"
-        ) from None
+        raise UsageError(f"{path}, line {line}: column {column} holds {cell[:40]!r}, not a number{hint}")
+    number = float(cell)
     if column in ("eer", "eer_low", "eer_high") and not (math.isnan(number) or 0 <= number <= 1):
         raise UsageError(
             f"{path}, line {line}: {column} is {cell}; an EER in a file is a fraction from 0 to 1"
         )
     if column in ("n_bonafide", "n_spoof", "n_groups", "m", "rho", "stderr") and number < 0:
         raise UsageError(f"{path}, line {line}: {column} is {cell}; it cannot be negative")
+
+
+def _check_text(path: Path, line: int, column: str, cell: str) -> None:
+    if cell[:1] in ("=", "@"):
+        raise UsageError(
+            f"{path}, line {line}: column {column} holds {cell[:40]!r}, which a spreadsheet would run as a formula; "
+            "write it without the first character"
+        )
 
 
 def measured_keys(path: str | Path) -> set[tuple[str, ...]]:
@@ -238,9 +254,11 @@ def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force
         if set(row) != set(COLUMNS):
             raise UsageError(f"a results row has other columns than the contract: {set(row) ^ set(COLUMNS)}")
         new.append({column: _cell(row[column]) for column in COLUMNS})
+        for column in TEXT_COLUMNS:
+            _check_text(path, len(new), column, new[-1][column])
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
-        kept = _read_rows(path) if path.is_file() else []
+        kept = _read_rows(path, only_ours=True) if path.is_file() else []
         keys = {key_of(row) for row in new}
         clash = [row for row in kept if key_of(row) in keys]
         if len(keys) < len(new) or (clash and not force):

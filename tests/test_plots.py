@@ -206,7 +206,7 @@ def test_pairs_join_architecture_and_seed_and_count_the_lonely() -> None:
 
 @pytest.mark.parametrize("kind", ["pairs", "scatter"])
 def test_equal_errors_are_drawn_on_an_axis_that_shows_them_equal(kind: str) -> None:
-    table = make_results(sets=("seen",)).assign(eer=0.0)
+    table = make_results(sets=("seen",)).assign(eer=0.0, eer_low=0.0, eer_high=0.0)
     assert plot(kind, table).figure.axes[0].get_ylim() == (-0.5, 1.5)
 
 
