@@ -19,9 +19,10 @@ from sharpscope.demo.division import divide
 from sharpscope.demo.report import conclusion, table
 from sharpscope.demo.speech import Recording, find_recordings
 from sharpscope.demo.synthesis import METHODS, SEEN, UNSEEN
-from sharpscope.demo.training import POPULATION
+from sharpscope.demo.training import population
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.results import read_results
+from sharpscope.training.recipe import Recipe
 
 RATE = 16_000
 
@@ -158,12 +159,15 @@ def test_classes_differ_in_the_voice_only(speech: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_sizes")
 def test_the_whole_demo(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "POPULATION", POPULATION[:5])
+    def five(corpus: Path, seed: int) -> dict[str, Recipe]:
+        return dict(list(population(corpus, seed).items())[:5])
+
+    monkeypatch.setattr(run, "population", five)
     done = run.run_demo(speech, out=tmp_path / "demo", workers=1, show_progress=False)
     results = read_results(tmp_path / "demo" / "results.csv")
     assert results["checkpoint"].nunique() == 5
     assert set(results.loc[results["domain"] == "id", "set"]) == {"seen"}
-    assert set(results["recipe"]) == {"adam", "sam0.02", "sam0.05"}
+    assert set(results["recipe"]) == {"adamw", "sam0.02", "sam0.05"}
     assert (tmp_path / "demo" / "correlation" / "correlations.csv").is_file()
     assert len(table(done.correlation, done.sets).splitlines()) == 1 + len(done.sets)
     words = conclusion(done)

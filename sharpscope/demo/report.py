@@ -57,8 +57,8 @@ def conclusion(report: DemoReport) -> str:
             f"{shifted['spearman'].min():.2f} to {shifted['spearman'].max():.2f}); {firm} of them hold after Holm's "
             f"correction. The plain loss on the same trials reaches {loss['spearman'].min():.2f} to "
             f"{loss['spearman'].max():.2f}.",
-            f"How little that proves: {len(report.checkpoints)} tiny detectors of one family, about {trials:.0f} trials a "
-            "set (an error rate is known to about 10 points), vocoders that nobody attacks with today. It shows that "
+            f"How little that proves: {len(report.checkpoints)} tiny detectors, about {trials:.0f} trials a set "
+            "(an error rate is known to about 10 points), vocoders that nobody attacks with today. It shows that "
             "the pipeline runs on real speech, and nothing about detectors that anyone uses.",
             f"Left in {out}: corpus/ (with SOURCES.txt), checkpoints/, results.csv, correlation/ (tables, figures).",
             f"Next: sharpscope correlate {out / 'results.csv'}    or your own detector: "

@@ -16,10 +16,11 @@ from sharpscope.demo.benchmark import build_benchmark
 from sharpscope.demo.debian import fetch_speech
 from sharpscope.demo.division import divide, size_of
 from sharpscope.demo.speech import find_recordings
-from sharpscope.demo.training import EPOCHS, POPULATION, train_one
+from sharpscope.demo.training import EPOCHS, population
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measure import measure
 from sharpscope.progress import progress
+from sharpscope.training.train import train_all
 
 MEASURES = ("sam", "asam", "loss", "grad_norm", "entropy", "margin")
 RADII = (0.05,)
@@ -81,22 +82,15 @@ def run_demo(
         shutil.copytree(folder / "speech" / "licences", corpus / "licences")
     say(f"{len(recordings)} pieces of speech; sets: {', '.join(division)}")
     pairs = sum(size_of(name) for name in division)
-    paths = tuple(folder / "checkpoints" / f"{recipe.name}.pt" for recipe in POPULATION)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads,
                              initargs=(1,)) as pool:  # fmt: skip
         with progress(pairs, "pairs of trials", show=show_progress) as meter:
             meter.describe("1/3 human speech and its copies")
             protocols = build_benchmark(division, corpus, pool, seed=seed, meter=meter)
-        say(f"training {len(POPULATION)} tiny detectors for {EPOCHS} epochs each")
-        with progress(len(POPULATION), "detectors", show=show_progress) as meter:
-            meter.describe("2/3 training")
-            jobs = [
-                pool.submit(train_one, recipe, protocols["train"], path, seed)
-                for recipe, path in zip(POPULATION, paths, strict=True)
-            ]
-            for job in jobs:
-                job.result()
-                meter.advance()
+    recipes = population(corpus, seed)
+    say(f"training {len(recipes)} small detectors for {EPOCHS} epochs each")
+    trained = train_all(recipes, folder / "checkpoints", jobs=workers, show_progress=show_progress)
+    paths = tuple(report.folder / "best.pt" for report in trained)
     sets = tuple(name for name in protocols if name not in ("train", "dev"))
     say(f"measuring on {', '.join(sets)}")
     report = measure(

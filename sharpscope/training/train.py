@@ -173,10 +173,37 @@ def train_grid(
     Raises:
         SharpscopeError: If runs failed; the others are finished first.
     """
-    if jobs < 1:
-        raise UsageError(f"jobs is {jobs}; at least one run at a time")
     folder = Path(out or Path(recipe).with_suffix(""))
     recipes = grid(read_recipe(recipe), axes, seeds)
+    return train_all(recipes, folder, jobs=jobs, force=force, show_progress=show_progress)
+
+
+def train_all(
+    recipes: Mapping[str, Recipe],
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    force: bool = False,
+    show_progress: bool = True,
+) -> list[TrainReport]:
+    """Train several recipes, one folder each; what is done is skipped.
+
+    Args:
+        recipes: By the name of their folder.
+        out: Folder of the folders.
+        jobs: Runs at once; each takes its part of the cores.
+        force: As for `train`.
+        show_progress: Show how many are done.
+
+    Returns:
+        One report a recipe, in their order.
+
+    Raises:
+        SharpscopeError: If runs failed; the others are finished first.
+        UsageError: If jobs is below 1.
+    """
+    if jobs < 1:
+        raise UsageError(f"jobs is {jobs}; at least one run at a time")
     reports: list[TrainReport] = []
     failed: list[str] = []
     with (
@@ -184,6 +211,7 @@ def train_grid(
         ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool,
     ):
         threads = max(1, torch.get_num_threads() // jobs)
+        folder = Path(out)
         runs = {name: pool.submit(_one, one, folder / name, force, threads) for name, one in recipes.items()}
         for name, future in runs.items():
             meter.describe(name)
