@@ -136,9 +136,9 @@ The column p treats the detectors as independent; the last two permute inside ar
 
 ## Figures
 
-![Sharpness from the in-domain set to the most shifted](gallery/miniature_shift.png)
-![From AdamW to SAM, one arrow a seed](gallery/miniature_pairs.png)
-![EER against sharpness](gallery/miniature_scatter.png)
+![Sharpness from the in-domain set to the most shifted](shift.png)
+![From AdamW to SAM, one arrow a seed](pairs.png)
+![EER against sharpness](scatter.png)
 """
 
 

@@ -186,11 +186,12 @@ def recipe_table(
             for n in sets
         ]
         body.append((Cell("Holm p"), Cell(""), *cells))
-    fewest = min(len(g) for g in tests.values())
+    fewest, most = min(map(len, tests.values())), max(map(len, tests.values()))
+    n = f"{fewest} to {most}" if fewest < most else str(most)
     count = int(np.isfinite(adjusted).sum())
     caption = (
         f"EER in per cent, mean ± standard deviation over seeds; bold: the lower of an architecture. Below, the "
-        f"mean difference to {found.baseline} over pairs of the same architecture and seed (n = {fewest} or more "
+        f"mean difference to {found.baseline} over pairs of the same architecture and seed (n = {n} "
         f"pairs) and the p-value of an exact or Monte Carlo sign-flip test, two-sided, Holm-adjusted over {count} "
         "tests. Pairs of one architecture are not independent systems."
     )

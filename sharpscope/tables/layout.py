@@ -120,7 +120,7 @@ def percent(value: float, digits: int = 2) -> str:
         Text without the sign.
 
     Example:
-        >>> percent(0.0123), percent(float("nan")), percent(-0.01, 1)
-        ('1.23', '–', '−1.0')
+        >>> percent(0.0123), percent(float("nan")), percent(-0.01, 1), percent(-1e-9)
+        ('1.23', '–', '−1.0', '0.00')
     """
-    return "–" if not math.isfinite(value) else f"{100 * value:.{digits}f}".replace("-", "−")
+    return "–" if not math.isfinite(value) else f"{100 * value:z.{digits}f}".replace("-", "−")
