@@ -36,9 +36,9 @@ def commands(page: Path) -> list[str]:
 
 
 def sounds(folder: Path, name: str, n: int, seed: int) -> None:
-    """A list of n trials, half tones (bona fide) of six speakers, half noises of two attacks."""
+    """A list of n trials, half tones (bona fide) of six speakers, half noises of two attacks; two codecs."""
     rng = np.random.default_rng(seed)
-    lines = ["file,label,attack,speaker"]
+    lines = ["file,label,attack,speaker,codec"]
     for index in range(n):
         tone = index % 2 == 0
         time = np.arange(6000) / 16_000
@@ -48,9 +48,11 @@ def sounds(folder: Path, name: str, n: int, seed: int) -> None:
             else 0.1 * rng.standard_normal(6000)
         )
         file = f"audio/{name}{index}.wav"
-        (folder / "audio").mkdir(exist_ok=True)
+        (folder / "audio").mkdir(exist_ok=True, parents=True)
         soundfile.write(folder / file, wave + 0.05 * rng.standard_normal(6000), 16_000)
-        lines.append(f"{file},{'bonafide,-' if tone else f'spoof,A{index // 2 % 2}'},s{index % 12}")
+        lines.append(
+            f"{file},{'bonafide,-' if tone else f'spoof,A{index // 2 % 2}'},s{index % 12},c{index // 4 % 2}"
+        )
     (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
 
 
@@ -69,6 +71,10 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("protocol", "train", "eval_seen", "eval_unseen", "eval_codec", "eval_lang")
     ):
         sounds(folder, name, 72, number)
+    for number, name in enumerate(("attacks", "codecs")):
+        sounds(folder / "demo" / "corpus", name, 72, number)
+        (folder / "miniature" / "tiny" / name).mkdir(parents=True)
+        detector(folder / "miniature" / "tiny" / name / "best.pt", number)
     for name in ("itw", "mlaad"):
         LAYOUTS[name].write(Folder(folder / "corpora"))
     for number in range(3):
