@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sharpscope.errors import UsageError, unknown_name
+from sharpscope.results import about_blocks
 
 # What is never compared with one another, and where a checkpoint stands once.
 WAY = ["measure", "rho", "m", "preset"]
@@ -29,6 +30,12 @@ def eligible_rows(table: pd.DataFrame, measures: Sequence[str] = ()) -> tuple[pd
     """
     if table.empty:
         raise UsageError("the results table has no rows; fill it with `sharpscope measure`")
+    blocks = about_blocks(table)
+    if blocks.any() and not any("[" in name for name in measures):
+        # Shares of blocks say where sharpness sits, not how much there is; each would be a test to pay for.
+        table = table[~blocks]
+        if table.empty:
+            raise UsageError("the table holds shares of blocks only; draw them with `sharpscope plot layers`")
     known = list(dict.fromkeys(table["measure"]))
     for name in measures:
         if name not in known:

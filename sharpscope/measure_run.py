@@ -22,9 +22,9 @@ from sharpscope.plan import pace, plan_line
 from sharpscope.presets import Preset
 from sharpscope.progress import Meter
 from sharpscope.records import checkpoint_folder, record_name, write_group_values, write_scores
-from sharpscope.results import append_results, key_of, measured_keys
+from sharpscope.results import append_results, key_of, measure_and_block, measured_keys
 from sharpscope.rows import Facts, group_rows, measurement_rows, shared_cells
-from sharpscope.set_measurement import SetMeasurement, SetRun, Settings, identity_of, value_keys
+from sharpscope.set_measurement import SetMeasurement, SetRun, Settings, block_names, identity_of, value_keys
 from sharpscope.tasks import Design, Task, make_task
 from sharpscope.wave_cache import WaveCache, open_cache
 
@@ -174,28 +174,26 @@ class Run:
         found = None
         for task in self.tasks(seen_by(detector)):
             cells = shared_cells(detector, task, self.job.preset, self.job.facts)
-            missing = self._missing(cells)
-            names = tuple(dict.fromkeys(row["measure"] for row in missing))
+            missing = self._missing(detector, cells)
+            names = _measures(missing)
             if found is None and names:
                 found = pace(
                     detector, task, self._set_run(detector, task, self._settings(detector, names), None)
                 )
-            known = len(self._wanted(cells)) - len(missing)
+            known = len(self._wanted(detector, cells)) - len(missing)
             if found is None:
                 yield f"{detector.checkpoint_path.name} on {place(task)}: all {known} rows are there already"
                 continue
             yield plan_line(detector, task, names, self.job.settings.radii, found, known)
 
-    def _wanted(self, cells: dict[str, Any]) -> list[dict[str, Any]]:
+    def _wanted(self, detector: Detector, cells: dict[str, Any]) -> list[dict[str, Any]]:
         settings = self.job.settings
-        return [
-            {**cells, "measure": name, "rho": rho}
-            for name, rho in value_keys(settings.measures, settings.radii)
-        ]
+        keys = value_keys(settings.measures, settings.radii, block_names(detector.module))
+        return [{**cells, "measure": name, "rho": rho} for name, rho in keys]
 
-    def _missing(self, cells: dict[str, Any]) -> list[dict[str, Any]]:
+    def _missing(self, detector: Detector, cells: dict[str, Any]) -> list[dict[str, Any]]:
         known = set() if self.job.force else measured_keys(self.job.out)
-        return [row for row in self._wanted(cells) if key_of(row) not in known]
+        return [row for row in self._wanted(detector, cells) if key_of(row) not in known]
 
     def _settings(self, detector: Detector, names: tuple[str, ...]) -> Settings:
         rate = detector.spec.sample_rate if self.job.preset.resample else None
@@ -237,19 +235,19 @@ class Run:
         files = _Files(self.job.out, detector, task)
         files.groups.parent.mkdir(parents=True, exist_ok=True)
         cells = shared_cells(detector, task, self.job.preset, self.job.facts)
-        wanted = len(self._wanted(cells))
+        wanted = len(self._wanted(detector, cells))
         share = self.job.share
         if share.alone:
             # Whoever comes later waits here and then finds the rows.
             with FileLock(files.lock):
-                missing = self._missing(cells)
+                missing = self._missing(detector, cells)
                 self.skipped += wanted - len(missing)
                 if missing:
                     run, journal = self._prepared(detector, task, cells, missing, files)
                     run.work(share, meter=meter)
                     self._write(detector, task, run.result(), missing, files, journal, notes)
             return
-        missing = self._missing(cells)
+        missing = self._missing(detector, cells)
         self.skipped += wanted - len(missing) if share.rank == 0 else 0
         whole = self.job.settings.tolerance is not None
         if not missing or (whole and not share.owns(self._sets)):
@@ -258,7 +256,7 @@ class Run:
         run.work(share if not whole else Share(), self._offset, meter)
         with FileLock(files.lock):
             # The last to finish writes; who finished before it has found something missing.
-            missing = self._missing(cells)
+            missing = self._missing(detector, cells)
             journal.reload()
             self._write(detector, task, run.result() if missing else None, missing, files, journal, notes)
 
@@ -270,8 +268,7 @@ class Run:
         missing: Sequence[dict[str, Any]],
         files: _Files,
     ) -> tuple[SetRun, Journal]:
-        names = tuple(dict.fromkeys(row["measure"] for row in missing))
-        settings = self._settings(detector, names)
+        settings = self._settings(detector, _measures(missing))
         facts = (detector.sha256, detector.spec.hash(), task.hash, task.preset, str(task.m), cells["dtype"])
         identity = identity_of(settings, *facts, cells["device"], sharpscope.__version__)
         journal = Journal(files.journal, identity)
@@ -309,6 +306,11 @@ class _Files:
         self.scores = out.parent / "scores" / folder / f"{stem}.txt"
         self.journal = self.groups.with_name(f"{stem}.{task.preset}.m{task.m}.journal")
         self.lock = f"{self.groups}.run.lock"
+
+
+def _measures(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the registered measures that rows are of, in their order."""
+    return tuple(dict.fromkeys(measure_and_block(row["measure"])[0] for row in rows))
 
 
 def seen_by(detector: Detector) -> list[str]:

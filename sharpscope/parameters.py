@@ -123,6 +123,27 @@ class LiveParameters:
                 )
 
 
+def block_of(name: str) -> str:
+    """Return the block of a network that a parameter belongs to.
+
+    It ends at the first number in the name, so that each layer of a stack is one block; without a number it is the
+    top-level module.
+
+    Args:
+        name: Of a parameter.
+
+    Returns:
+        The beginning of the name.
+
+    Example:
+        >>> block_of("frontend.encoder.layers.3.attention.k_proj.weight"), block_of("GAT_layer_S.bn.weight")
+        ('frontend.encoder.layers.3', 'GAT_layer_S')
+    """
+    parts = name.split(".")
+    depth = next((i for i, part in enumerate(parts) if part.isdigit()), 0)
+    return ".".join(parts[: depth + 1])
+
+
 def dot(a: Direction, b: Direction) -> float:
     """Inner product of two directions, accumulated in float64.
 

@@ -95,6 +95,35 @@ def key_of(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(_cell(row[column]) for column in KEY)
 
 
+def measure_and_block(name: str) -> tuple[str, str]:
+    """Split what stands in the column ``measure``: rows about one block of a network name it in brackets.
+
+    Args:
+        name: A cell of the column.
+
+    Returns:
+        The measure, and the block; "" where the row is about the whole network.
+
+    Example:
+        >>> measure_and_block("sam"), measure_and_block("sam_layers[encoder.0]")
+        (('sam', ''), ('sam_layers', 'encoder.0'))
+    """
+    measure, _, rest = name.partition("[")
+    return measure, rest.removesuffix("]")
+
+
+def about_blocks(table: pd.DataFrame) -> pd.Series:
+    """Tell which rows are about one block of a network.
+
+    Args:
+        table: Rows of results.csv.
+
+    Returns:
+        One truth value a row.
+    """
+    return table["measure"].str.contains("[", regex=False)
+
+
 def _cell(value: Any) -> str:
     """Return the text of one cell: the shortest text that gives the same number back."""
     if value is None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sharpscope.batches import load_groups
 from sharpscope.detectors import Detector
@@ -20,8 +20,10 @@ from sharpscope.journal import Journal
 from sharpscope.measures import MEASURES
 from sharpscope.measures.group import Group
 from sharpscope.measures.precision import exact_arithmetic
+from sharpscope.parameters import block_of
 from sharpscope.presets import trial_weights
 from sharpscope.progress import Meter
+from sharpscope.results import measure_and_block
 from sharpscope.stopping import StoppingRule
 from sharpscope.tasks import leftover
 from sharpscope.wave_cache import WaveCache
@@ -70,24 +72,40 @@ class SetMeasurement(NamedTuple):
         return found
 
 
-def value_keys(measures: Iterable[str], radii: Sequence[float]) -> list[Key]:
-    """Return what is measured on a group, in order: each measure, once per radius where it has one.
+def value_keys(measures: Iterable[str], radii: Sequence[float], blocks: Sequence[str] = ()) -> list[Key]:
+    """Return what is measured on a group, in order: each measure, once per radius or block where it has one.
 
     Args:
         measures: Names of registered measures.
         radii: rho.
+        blocks: Blocks of the network; see `block_names`.
 
     Returns:
         Pairs of measure and radius.
 
     Example:
-        >>> value_keys(["sam", "loss"], [0.05, 0.01])
-        [('sam', 0.05), ('sam', 0.01), ('loss', None)]
+        >>> value_keys(["sam", "loss", "sam_layers"], [0.05, 0.01], ["out"])
+        [('sam', 0.05), ('sam', 0.01), ('loss', None), ('sam_layers[out]', None)]
     """
     keys: list[Key] = []
     for name in measures:
-        keys += [(name, rho) for rho in radii] if MEASURES[name].radius else [(name, None)]
+        if MEASURES[name].blocks:
+            keys += [(f"{name}[{block}]", None) for block in blocks]
+        else:
+            keys += [(name, rho) for rho in radii] if MEASURES[name].radius else [(name, None)]
     return keys
+
+
+def block_names(module: nn.Module) -> list[str]:
+    """Return the blocks of a network that have parameters, in its order.
+
+    Args:
+        module: The network.
+
+    Returns:
+        Names; see `sharpscope.parameters.block_of`.
+    """
+    return list(dict.fromkeys(block_of(name) for name, _ in module.named_parameters()))
 
 
 def identity_of(settings: Settings, *facts: str) -> str:
@@ -200,7 +218,8 @@ class SetRun:
         self.journal = journal or Journal()
         self.cache = cache
         self.pieces = [*groups, *(leftover(len(labels), groups) if rest is None else rest)]
-        self.keys = value_keys(settings.measures, settings.radii)
+        self.blocks = block_names(detector.module)
+        self.keys = value_keys(settings.measures, settings.radii, self.blocks)
         self.objectives = list(
             dict.fromkeys(o for name in settings.measures for o in MEASURES[name].objectives)
         )
@@ -259,7 +278,9 @@ class SetRun:
         stream = iter(self._load([self.pieces[index] for index in todo], self.settings.workers))
         tolerance = self.settings.tolerance
         rule = None if tolerance is None else StoppingRule(len(self.groups), tolerance)
-        columns: Columns = {key: [] for key in self.keys}
+        # What share a block has needs no precision of its own beside what is measured.
+        judged = [key for key in self.keys if not measure_and_block(key[0])[1]] or self.keys
+        columns: Columns = {key: [] for key in judged}
         meter = meter or Meter(0, "trials", None, quiet=True)
         with exact_arithmetic(), self.found.live.guarded():
             for done, index in enumerate(mine, start=1):
@@ -270,7 +291,8 @@ class SetRun:
                 meter.advance(len(self.pieces[index]))
                 if rule is not None and index < len(self.groups):
                     for key, value in zip(self.keys, _floats(finished[str(index)]["values"]), strict=True):
-                        columns[key].append(float(value))
+                        if key in columns:
+                            columns[key].append(float(value))
                     if rule.enough(columns):
                         self._stopped = done
                         break
@@ -306,10 +328,12 @@ class SetRun:
             for name in self.settings.measures if measured else ():
                 radii = self.settings.radii if MEASURES[name].radius else ()
                 found = MEASURES[name].function(group, radii)
-                for _, rho in value_keys([name], radii):
-                    if not np.isfinite(found[rho]):
-                        raise SharpscopeError(f"{name} is {found[rho]} on a group")
-                    values.append(float(found[rho]))
+                for key, rho in value_keys([name], radii, self.blocks):
+                    block = measure_and_block(key)[1]
+                    value = found.get(block, 0.0) if block else found[rho]  # a dead block takes no step
+                    if not np.isfinite(value):
+                        raise SharpscopeError(f"{key} is {value} on a group")
+                    values.append(float(value))
             return group.logits.cpu().numpy(), np.array(values)
 
         return run

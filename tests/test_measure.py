@@ -20,6 +20,7 @@ from torch.nn.functional import cross_entropy
 from sharpscope.audio import fit_length, read_audio
 from sharpscope.batches import make_groups
 from sharpscope.cli import main
+from sharpscope.correlate import correlate
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measure import measure
 from sharpscope.results import read_results
@@ -220,6 +221,28 @@ def arguments(path: Path, tone_set: Path, model_file: Path, out: Path) -> list[s
         ),
         *("--m", "2", "--rho", "0.05,0.02,0.01", "--workers", "0", "--quiet"),
     ]
+
+
+def test_blocks_have_a_row_each_that_correlate_leaves_alone(
+    tmp_path: Path, tone_set: Path, model_file: Path
+) -> None:
+    """Shares add up to one in every set, a dead block has none, and the same call again adds nothing."""
+    for seed in range(5):
+        path = checkpoint(tmp_path, model_file, seed=seed, name=f"net{seed}.pt")
+        options = {"measures": ["layers", "sam"], "rho": [0.05], "tolerance": 0.5}
+        rows = take(path, tone_set, model_file, tmp_path / "r.csv", **options)
+        again = take(path, tone_set, model_file, tmp_path / "r.csv", **options)
+        assert len(rows) == len(again) == (seed + 1) * (2 * 5 + 1)
+    shares = rows[rows["measure"].str.startswith("sam_layers[")]
+    assert list(shares["measure"])[:5] == [
+        f"sam_layers[{b}]" for b in ("first", "norm", "second", "spare", "out")
+    ]
+    np.testing.assert_allclose(shares.groupby("sha256")["value"].sum(), 1.0)
+    assert (shares.loc[shares["measure"] == "sam_layers[spare]", "value"] == 0).all()
+    found = correlate(tmp_path / "r.csv")
+    assert set(found.table["measure"]) == {"sam"}
+    with pytest.raises(UsageError, match="shares of blocks only"):
+        correlate(shares)
 
 
 def test_killed_and_started_again_it_ends_the_same(tmp_path: Path, tone_set: Path, model_file: Path) -> None:

@@ -163,7 +163,41 @@ def test_blocks_add_up_to_the_step() -> None:
     assert sum(block.rise for block in found) == pytest.approx(whole, rel=1e-3)
     for block in found:
         assert block.rise == pytest.approx(block.share * whole, rel=1e-2)
-    assert len(geometry.blocks(group, 0.1, scaling="elementwise", depth=2)) == 3
+    assert len(geometry.blocks(group, 0.1, scaling="elementwise")) == 3
+
+
+def test_shares_of_blocks_are_those_of_the_dense_gradient() -> None:
+    module = Perceptron().double()
+    group = make_group(module)
+    surface = surface_of(module, group.live.names)
+    for name, factor in (("sam_layers", torch.ones_like(surface.w)), ("asam_layers", surface.w.abs())):
+        parts = surface.split(factor * surface.gradient())
+        total = sum(part.square().sum() for part in parts.values())
+        found = MEASURES[name].function(group, ())
+        for block in ("first", "second", "out"):
+            own = sum(part.square().sum() for key, part in parts.items() if key.startswith(f"{block}."))
+            assert found[block] == pytest.approx(float(own / total), rel=1e-8)
+
+
+def test_shares_of_two_weights_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """L = 3 a + 4 b: the shares are 9/25 and 16/25; where the gradient vanishes nobody has one."""
+
+    class Line(torch.nn.Module):
+        def __init__(self, slopes: tuple[float, float]) -> None:
+            super().__init__()
+            self.a, self.b = (Formula([1.0], curvature=torch.zeros(1, 1), slope=[s]) for s in slopes)
+            for part in (self.a, self.b):
+                part.curvature = part.curvature.double()
+
+        def forward(self, waves: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.a(waves) + self.b(waves)
+            return logits
+
+    quadratic_objective(monkeypatch)
+    for slopes, expected in (((3.0, 4.0), {"a": 0.36, "b": 0.64}), ((0.0, 0.0), {"a": 0.0, "b": 0.0})):
+        group = make_group(Line(slopes), objectives=("quadratic",))
+        monkeypatch.setattr(group, "gradient", lambda objective="quadratic", g=group: g.gradients[objective])
+        assert geometry.layers(group) == pytest.approx(expected, rel=1e-12)
 
 
 def test_calibration_scores_by_hand() -> None:

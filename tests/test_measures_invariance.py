@@ -80,8 +80,9 @@ def _value(name: str, change: str | None) -> float:
     live = LiveParameters(network, lambda: network(waves).square().sum())
     measure = MEASURES[name]
     group = Group(network, live, waves, labels, weights, batch_size=8, objectives=measure.objectives)
-    (value,) = measure.function(group, (RHO,) if measure.radius else ()).values()
-    return value
+    values = measure.function(group, (RHO,) if measure.radius else ()).values()
+    # A measure of blocks is unchanged when all of its shares are.
+    return next(iter(values)) if len(values) == 1 else sum(i**2 * v for i, v in enumerate(values, start=1))
 
 
 @functools.cache

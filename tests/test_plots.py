@@ -70,7 +70,21 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataF
     more = table[(table["measure"] == "sam") & (table["rho"] == 0.05)]
     grown = [more.assign(subset="+".join(f"A{i}" for i in range(k + 1))) for k in range(3)]
     table = pd.concat([table, more.assign(m=8.0), *grown], ignore_index=True)
-    return write_table(table, tmp_path_factory.mktemp("results")), table
+    rows = pd.concat([table, layered(whole(table))], ignore_index=True)
+    return write_table(rows, tmp_path_factory.mktemp("results")), table
+
+
+def layered(table: pd.DataFrame) -> pd.DataFrame:
+    """Shares of three blocks, one of which carries nearly all, from the rows of one measure."""
+    rows = table[(table["measure"] == "sam") & (table["rho"] == 0.05)].assign(rho=NAN)
+    shares = {"encoder.0": 0.9, "encoder.1": 0.07, "out": 0.03}
+    return pd.concat(
+        [
+            rows.assign(measure=f"sam_layers[{b}]", value=rows["value"].where(rows["value"].isna(), share))
+            for b, share in shares.items()
+        ],
+        ignore_index=True,
+    )
 
 
 def whole(table: pd.DataFrame) -> pd.DataFrame:
@@ -88,6 +102,8 @@ def test_six_sets_and_twenty_four_checkpoints_stay_readable(
     source = path if kind == "det" else table if kind in ("grow", "m-curve") else whole(table)
     if kind in ("grow", "m-curve"):
         source = table[(table["subset"] != "") == (kind == "grow")]
+    if kind == "layers":
+        source = layered(source)
     done = plot(kind, source, m=32.0, venue=venue, correlation=pooled(make_correlation(whole(table))))
     width = done.figure.get_size_inches()[0]
     assert any(width == pytest.approx(w) for w in (style.VENUES[venue].column, style.VENUES[venue].text))
@@ -141,6 +157,8 @@ def test_spoilt_tables_draw_or_say_why_not(kind: str, how: str) -> None:
     if kind != "grow":
         table = table[table["subset"] == ""]
     correlation = make_correlation(table) if len(table) else None
+    if kind == "layers" and len(table):
+        table = layered(table)
     refused = how in ("empty", "NaN") or (kind, how) == ("pairs", "one checkpoint")
     if refused and (kind, how) not in {(k, "NaN") for k in DRAWN_FROM_NAN}:
         with pytest.raises(UsageError, match=r"nothing to draw|a pair needs two"):
@@ -208,6 +226,35 @@ def test_pairs_join_architecture_and_seed_and_count_the_lonely() -> None:
 def test_equal_errors_are_drawn_on_an_axis_that_shows_them_equal(kind: str) -> None:
     table = make_results(sets=("seen",)).assign(eer=0.0, eer_low=0.0, eer_high=0.0)
     assert plot(kind, table).figure.axes[0].get_ylim() == (-0.5, 1.5)
+
+
+def test_layers_draws_the_mean_share_of_each_block_from_lowest_to_highest() -> None:
+    table = layered(make_results(sets=("seen",)))
+    first = table["measure"] == "sam_layers[encoder.0]"
+    table.loc[first, "value"] = [0.5, 0.9, 0.7, 0.9, 0.9, 0.9]  # adam's three seeds, then SAM's
+    done = plot("layers", table)
+    (ax,) = done.figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["encoder.0", "encoder.1", "out"]
+    adam, sam = (line.get_xydata() for line in ax.lines if line.get_gid() == "mean")
+    np.testing.assert_allclose(adam[:, 0], [70, 7, 3])
+    np.testing.assert_allclose(sam[:, 0], [90, 7, 3])
+    assert all(a[1] < s[1] for a, s in zip(adam, sam, strict=True))  # side by side, not on one another
+    spans = [segment[:, 0] for lines in ax.collections for segment in lines.get_segments()]
+    np.testing.assert_allclose(spans[0], [50, 90])
+    assert "first order" in done.caption
+
+
+def test_rows_about_blocks_are_drawn_as_layers_only() -> None:
+    table = make_results()
+    both = pd.concat([table, layered(table)], ignore_index=True)
+    assert len(plot("scatter", both).figure.axes) == len(plot("scatter", table).figure.axes)
+    with pytest.raises(UsageError, match="measure with --measures sam_layers"):
+        plot("layers", table)
+    with pytest.raises(UsageError, match="plot layers"):
+        plot("scatter", layered(table))
+    many = pd.concat([layered(table).assign(measure=f"sam_layers[b.{i}]") for i in range(61)])
+    with pytest.raises(UsageError, match="61 blocks are more than the 60"):
+        plot("layers", many)
 
 
 def test_pairs_refuse_two_partners() -> None:

@@ -8,7 +8,7 @@ import click
 
 from sharpscope.cli.group import main
 
-KINDS = ("scatter", "shift", "grow", "rho-curve", "m-curve", "heatmap", "forest", "det", "pairs")
+KINDS = ("scatter", "shift", "grow", "rho-curve", "m-curve", "heatmap", "forest", "layers", "det", "pairs")
 VENUES = ("interspeech", "ieee", "web")
 
 
@@ -37,6 +37,7 @@ def plot(kind: str, results: str, out: str | None, sets: str | None, **options: 
     m-curve    a measure along the trials per group
     heatmap    correlations, sets x measures
     forest     correlation per set with intervals, and the joint answer
+    layers     which blocks of the network carry the sharpness (measure sam_layers)
     det        detection error trade-off per set, from the score files
     pairs      baseline to another recipe, an arrow per seed
 

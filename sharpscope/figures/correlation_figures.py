@@ -33,7 +33,7 @@ def write_correlation_figures(
     if results.empty:
         raise UsageError("the results table has no rows: nothing to draw; fill it with `sharpscope measure`")
     table: pd.DataFrame | None = getattr(correlation, "table", correlation)
-    kinds = selection.variants(results)
+    kinds = selection.variants(selection.whole(results))
     stems = Counter(kind.stem() for kind in kinds)
     written = []
     for kind in kinds:

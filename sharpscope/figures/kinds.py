@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from sharpscope import style
 from sharpscope.errors import UsageError, unknown_name
-from sharpscope.figures import det, matrix, pairs_plot, profiles, scatter_plot, selection
+from sharpscope.figures import det, layers_plot, matrix, pairs_plot, profiles, scatter_plot, selection
 from sharpscope.figures.request import Plotted, Request
 from sharpscope.figures.statistics_table import correlation_of
 
@@ -24,12 +24,14 @@ class Kind(NamedTuple):
         caption: Writes the sentence under it.
         summary: One line for `sharpscope plot --help`.
         tests: Whether it shows correlations, which are computed when they are not given.
+        blocks: Whether it shows rows about blocks of networks, which no other kind does.
     """
 
     figure: Callable[[Request], Figure]
     caption: Callable[[Request], str]
     summary: str
     tests: bool = False
+    blocks: bool = False
 
 
 def _scatter(request: Request) -> Figure:
@@ -55,6 +57,12 @@ PLOTS: dict[str, Kind] = {
     "heatmap": Kind(matrix.heatmap_figure, matrix.heatmap_caption, "correlations, sets x measures", True),
     "forest": Kind(
         matrix.forest_figure, matrix.forest_caption, "correlation per set with intervals, joint answer", True
+    ),
+    "layers": Kind(
+        layers_plot.layers_figure,
+        layers_plot.layers_caption,
+        "which blocks of the network carry the sharpness",
+        blocks=True,
     ),
     "det": Kind(det.det_figure, det.det_caption, "detection error trade-off per set, from the score files"),
     "pairs": Kind(
@@ -123,6 +131,7 @@ def plot(
     if results.empty:
         raise UsageError("the results table has no rows: nothing to draw; fill it with `sharpscope measure`")
     chosen = PLOTS[kind]
+    results = layers_plot.block_rows(results) if chosen.blocks else selection.whole(results)
     table = correlation_of(results, correlation)[0] if chosen.tests else None
     if sets:
         results = _only(results, sets)

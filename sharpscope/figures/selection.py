@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from sharpscope.errors import UsageError, unknown_name
+from sharpscope.results import about_blocks
 
 # Units of what `measure` writes; rises of the loss are in nats.
 UNITS = {
@@ -89,6 +90,24 @@ def variants(results: pd.DataFrame) -> list[Variant]:
     """
     keys = results[["measure", "rho", "m", "preset"]].drop_duplicates()
     return [Variant(str(a), float(b), float(c), str(d)) for a, b, c, d in keys.itertuples(index=False)]
+
+
+def whole(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows about whole networks, without those about single blocks of them.
+
+    Args:
+        results: Rows of results.csv.
+
+    Returns:
+        The rows.
+
+    Raises:
+        UsageError: If no row is left.
+    """
+    rows = results[~about_blocks(results)]
+    if rows.empty:
+        raise UsageError("the results hold shares of blocks only; draw them with `sharpscope plot layers`")
+    return rows
 
 
 def same(column: pd.Series, value: float | str) -> pd.Series:

@@ -16,7 +16,7 @@ from sharpscope.measures.objectives import signed_margin
 from sharpscope.measures.registry import Measure, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
 from sharpscope.measures.worst_case import FLAT
-from sharpscope.parameters import dot
+from sharpscope.parameters import block_of, dot
 
 
 def _mean(group: Group, per_trial: Tensor) -> Values:
@@ -166,7 +166,7 @@ class Block(NamedTuple):
     rise: float
 
 
-def blocks(group: Group, rho: float, *, scaling: Scaling = "none", depth: int = 1) -> list[Block]:
+def blocks(group: Group, rho: float, *, scaling: Scaling = "none") -> list[Block]:
     r"""Decompose the one-step ascent direction by block: which layers carry the sharpness.
 
     The step of `sam` or `asam` is cut into the blocks' parts; each part's rise is measured with the others at
@@ -176,10 +176,9 @@ def blocks(group: Group, rho: float, *, scaling: Scaling = "none", depth: int = 
         group: The trials, made with the objective "label".
         rho: Radius of the whole step.
         scaling: "none" for `sam`, "elementwise" for `asam`.
-        depth: How many parts of a parameter's name make a block: 1 gives top-level modules.
 
     Returns:
-        The blocks in the network's order.
+        The blocks in the network's order; see `block_of`.
 
     Example:
         For L(w) = 3 w_1 + 4 w_2 with each weight a block the shares are 0.36 and 0.64.
@@ -189,8 +188,7 @@ def blocks(group: Group, rho: float, *, scaling: Scaling = "none", depth: int = 
     length = math.sqrt(dot(gradient, gradient))
     members: dict[str, list[int]] = {}
     for index, name in enumerate(group.live.names):
-        parts = name.split(".")
-        members.setdefault(".".join(parts[: max(1, min(depth, len(parts) - 1))]), []).append(index)
+        members.setdefault(block_of(name), []).append(index)
     found = []
     for name, indices in members.items():
         part = [gradient[i] for i in indices]
@@ -202,6 +200,32 @@ def blocks(group: Group, rho: float, *, scaling: Scaling = "none", depth: int = 
         rise = group.rise(scaled(only, by), rho / length)
         found.append(Block(name, count, dot(part, part) / length**2, rise))
     return found
+
+
+def layers(group: Group, radii: Sequence[float] = (), *, scaling: Scaling = "none") -> Values:
+    r"""Share of each block in the squared ascent direction, :math:`\lVert g_b \rVert^2 / \lVert g \rVert^2`.
+
+    To first order it is the share of the block in `sam` (or `asam`); `blocks` measures each block's rise.
+    Cost: the shared backward.
+
+    Args:
+        group: The trials.
+        radii: Not used.
+        scaling: "none" for `sam`, "elementwise" for `asam`.
+
+    Returns:
+        One value a block with live parameters, by name (see `block_of`); they add up to 1, or are all 0 where the
+        gradient vanishes.
+
+    Example:
+        For L(w) = 3 w_1 + 4 w_2 with each weight a block the shares are 0.36 and 0.64.
+    """
+    gradient = scaled(group.gradient(), scales(group.live.trained, scaling))
+    squares: Values = {}
+    for name, part in zip(group.live.names, gradient, strict=True):
+        squares[block_of(name)] = squares.get(block_of(name), 0.0) + dot([part], [part])
+    total = math.fsum(squares.values())
+    return {name: square / total if total**0.5 >= FLAT else 0.0 for name, square in squares.items()}
 
 
 def effective_parameters(group: Group, radii: Sequence[float] = (), *, scaling: Scaling = "none") -> Values:
@@ -232,6 +256,10 @@ def effective_parameters(group: Group, radii: Sequence[float] = (), *, scaling: 
 
 def _scaled_fisher_trace(group: Group, radii: Sequence[float] = ()) -> Values:
     return fisher_trace(group, scaling="elementwise")
+
+
+def _scaled_layers(group: Group, radii: Sequence[float] = ()) -> Values:
+    return layers(group, scaling="elementwise")
 
 
 def _scaled_effective_parameters(group: Group, radii: Sequence[float] = ()) -> Values:
@@ -296,6 +324,27 @@ MEASURES: dict[str, Measure] = {
         _LABEL,
         "2 shared",
         _UNCHANGED,
+    ),
+    "sam_layers": Measure(
+        layers,
+        "share of each block of the network in the step of sam, a row a block",
+        "",
+        ("layers",),
+        False,
+        _LABEL,
+        "2 shared",
+        blocks=True,
+    ),
+    "asam_layers": Measure(
+        _scaled_layers,
+        "share of each block of the network in the step of asam, a row a block",
+        "",
+        ("layers",),
+        False,
+        _LABEL,
+        "2 shared",
+        _UNCHANGED,
+        blocks=True,
     ),
     "effective_parameters": Measure(
         effective_parameters,

@@ -12,7 +12,7 @@ FORET = "Foret et al. (2021)"
 KWON = "Kwon et al. (2021)"
 ANDRIUSHCHENKO = "Andriushchenko et al. (2023)"
 
-Values = dict[float | None, float]
+Values = dict[float | str | None, float]
 GroupFunction = Callable[[Group, Sequence[float]], Values]
 
 
@@ -20,7 +20,7 @@ class Measure(NamedTuple):
     """A registered measure.
 
     Attributes:
-        function: (group, radii) to values by radius, None where there is no radius.
+        function: (group, radii) to values by radius, None where there is no radius; by block where it is of blocks.
         summary: One line for `sharpscope measures`.
         reference: Author and year.
         families: Names under which `--measures` also selects it.
@@ -29,6 +29,7 @@ class Measure(NamedTuple):
         cost: Forward passes (F) per trial beyond scoring; R is the number of radii.
         invariant_to: What leaves it unchanged: "layer" and "node" rescaling, "logits" times a constant
             outside the weights, "head" (the last layer's weights and biases doubled), flipped "labels".
+        blocks: Whether there is a value for each block of the network, in a row of its own.
     """
 
     function: GroupFunction
@@ -39,6 +40,7 @@ class Measure(NamedTuple):
     objectives: tuple[str, ...]
     cost: str
     invariant_to: tuple[str, ...] = ()
+    blocks: bool = False
 
 
 SHARED = "2 shared + R"

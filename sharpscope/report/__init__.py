@@ -65,6 +65,7 @@ def report(
         raise UsageError(
             "the results table has no rows: nothing to report; fill it with `sharpscope measure`"
         )
+    table = selection.whole(table)
     statistics, summary = correlation_of(table, correlation)
     data = page_data(table, statistics, read_points(landscape) if landscape else None)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
