@@ -71,6 +71,7 @@ def measure(
     per_class: int | None = None,
     device: str = "auto",
     dtype: str = "float32",
+    fast: bool = False,
     allow_pickle: bool = False,
     skip_missing: bool = False,
     workers: int = 0,
@@ -116,6 +117,8 @@ def measure(
         per_class: Trials of each class in every step of growth; None takes as many as all have.
         device: "auto", "cpu" or "cuda:N".
         dtype: "float32" or "float64".
+        fast: Take gradients, and so directions, in bfloat16; losses and their differences stay in float32. The rows
+            say "+fast" behind their preset and are never compared with others.
         allow_pickle: Load files that run code.
         skip_missing: Go on without trials whose audio is missing, and count them.
         workers: Processes that decode audio.
@@ -136,11 +139,15 @@ def measure(
     names = tuple(select_measures(measures or chosen.measures))
     radii = tuple(dict.fromkeys(rho or chosen.rho))
     _check(radii, limit, tolerance, batch_size)
+    if fast and dtype != "float32":
+        raise UsageError(f"--fast was given with --dtype {dtype}; directions in bfloat16 are for float32")
     job = Job(
         out=Path(out),
         preset=chosen,
-        label=preset if seed == 0 else f"{preset}+seed={seed}",
-        settings=Settings(names, radii, chosen.class_weights, None, batch_size, seed, workers, tolerance),
+        label=preset + (f"+seed={seed}" if seed else "") + ("+fast" if fast else ""),
+        settings=Settings(
+            names, radii, chosen.class_weights, None, batch_size, seed, workers, tolerance, fast
+        ),
         sets=tuple(read_set(spec, data=data, skip_missing=skip_missing, preset=preset) for spec in sets),
         sizes=(m,) if isinstance(m, int) else tuple(m or (chosen.m,)),
         design=Design(by, grow, orders, per_class),

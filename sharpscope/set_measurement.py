@@ -43,6 +43,7 @@ class Settings(NamedTuple):
     seed: int
     workers: int
     tolerance: float | None = None
+    fast: bool = False
 
 
 class SetMeasurement(NamedTuple):
@@ -323,6 +324,7 @@ class SetRun:
                 shared_baseline=self.found.shared_baseline,
                 seed=self.settings.seed,
                 own_loss=self.detector.own_loss,
+                fast=self.settings.fast,
             )
             values: list[float] = []
             for name in self.settings.measures if measured else ():
@@ -349,7 +351,9 @@ class SetRun:
         if any(str(index) not in finished for index in range(last)):
             return None
         notes = (
-            []
+            ["direction in bfloat16 (--fast)"]
+            if self.settings.fast
+            else []
             if self.found.shared_baseline
             else ["L(w) evaluated separately: kernels with and without a graph differ"]
         )

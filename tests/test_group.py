@@ -243,3 +243,26 @@ def test_the_order_of_trials_in_a_group_does_not_matter(order: list[int]) -> Non
     shuffled = Group(network, live, waves[order], labels[order], weights[order], batch_size=4)
     np.testing.assert_allclose(shuffled.loss(), group.loss(), rtol=1e-12)
     np.testing.assert_allclose(shuffled.gradient_norm(), group.gradient_norm(), rtol=1e-12)
+
+
+def test_fast_takes_the_direction_in_half_precision_and_nothing_else() -> None:
+    """Scores, L(w) and the rise along that direction are those of the exact group, bit for bit."""
+    exact, fast = (make_group(Perceptron(), m=12, batch_size=5, fast=f) for f in (False, True))
+    assert torch.equal(fast.logits, exact.logits)
+    assert fast.loss() == exact.loss()
+    for index, (half, whole) in enumerate(zip(fast.gradient(), exact.gradient(), strict=True)):
+        assert not torch.equal(half, whole), index
+        assert torch.nn.functional.cosine_similarity(half.flatten(), whole.flatten(), dim=0) > 0.999
+    direction = fast.gradient()
+    assert fast.rise(direction, 0.01) == exact.rise(direction, 0.01)
+    one, other = (MEASURES["sam"].function(group, (0.05,))[0.05] for group in (fast, exact))
+    # A direction that is off by an angle loses its square: far less than the three digits of bfloat16.
+    assert one == pytest.approx(other, rel=1e-3)
+    assert one != other
+
+
+def test_fast_finds_the_temperature_without_rounding() -> None:
+    exact, fast = (
+        make_group(Perceptron(), batch_size=6, objectives=("matched",), fast=f) for f in (False, True)
+    )
+    assert fast.losses("matched").tolist() == exact.losses("matched").tolist()

@@ -245,6 +245,23 @@ def test_blocks_have_a_row_each_that_correlate_leaves_alone(
         correlate(shares)
 
 
+def test_fast_rows_say_so_and_stand_beside_the_others(
+    tmp_path: Path, tone_set: Path, model_file: Path
+) -> None:
+    path = checkpoint(tmp_path, model_file)
+    options = {"measures": ["sam", "loss"], "rho": [0.05]}
+    take(path, tone_set, model_file, tmp_path / "r.csv", **options)
+    rows = take(path, tone_set, model_file, tmp_path / "r.csv", fast=True, **options)
+    exact, fast = (part.set_index("measure") for _, part in rows.groupby("preset", sort=False))
+    assert set(fast["preset"]) == {"rigorous+fast"}
+    assert fast["note"].str.contains("bfloat16").all()
+    assert (fast["eer"] == exact["eer"]).all()
+    assert fast.loc["loss", "value"] == exact.loc["loss", "value"]
+    assert fast.loc["sam", "value"] == pytest.approx(exact.loc["sam", "value"], rel=1e-2)
+    with pytest.raises(UsageError, match="--dtype float64"):
+        take(path, tone_set, model_file, tmp_path / "r.csv", fast=True, dtype="float64")
+
+
 def test_killed_and_started_again_it_ends_the_same(tmp_path: Path, tone_set: Path, model_file: Path) -> None:
     """kill -9 after some groups, then the same command: the table of an undisturbed run but for `created`."""
     slow = tmp_path / "slow.py"

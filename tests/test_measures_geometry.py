@@ -9,6 +9,8 @@ from toy_networks import Formula, Perceptron, Recurrent, Tied, make_group, quadr
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measures import MEASURES, geometry
 from sharpscope.measures.calibration import calibration_error
+from sharpscope.measures.group import Group
+from sharpscope.parameters import LiveParameters
 
 
 class OneLogit(torch.nn.Module):
@@ -215,6 +217,55 @@ def test_calibration_scores_by_hand() -> None:
     }
     for name, value in expected.items():
         assert MEASURES[name].function(group, ())[None] == pytest.approx(value, rel=1e-10)
+
+
+def test_kernel_calibration_error_by_its_definition() -> None:
+    module = Perceptron().double().eval()
+    group = make_group(module, m=9)
+    waves, labels, weights = trials(9)
+    p = torch.softmax(module(waves), dim=1).detach().numpy()[:, 1]
+    y, w = labels.numpy(), weights.numpy()
+    expected = 0.0
+    for c in (0, 1):
+        for d in (0, 1):
+            values = [
+                (y[i] - p[i]) * (y[j] - p[j]) * np.exp(-abs(p[i] - p[j]) / 0.2)
+                for i in range(9)
+                for j in range(9)
+                if i != j and y[i] == c and y[j] == d
+            ]
+            expected += w[y == c].sum() * w[y == d].sum() * np.mean(values)
+    found = MEASURES["kernel_calibration_error"].function(group, ())[None]
+    assert found == pytest.approx(expected, rel=1e-10)
+    with pytest.raises(SharpscopeError, match=r"1 bona fide and 1 spoof .* larger --m, or"):
+        MEASURES["kernel_calibration_error"].function(make_group(module, m=2), ())
+
+
+def test_kernel_calibration_error_is_zero_on_average_where_a_detector_is_calibrated() -> None:
+    """Normal scores one standard deviation either side of 0 have the logit 2 s: groups of eight say so, on average."""
+
+    class Scores(torch.nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.factor = torch.nn.Parameter(torch.tensor(factor, dtype=torch.float64))
+
+        def forward(self, waves: torch.Tensor) -> torch.Tensor:
+            return torch.stack([waves[:, 0] * 0, self.factor * waves[:, 0]], dim=1)
+
+    rng = np.random.default_rng(0)
+    labels = torch.arange(8) % 2
+    weights = torch.full((8,), 1 / 8, dtype=torch.float64)
+    values: dict[float, list[float]] = {2.0: [], 6.0: []}
+    for _ in range(1500):
+        waves = torch.from_numpy(rng.normal(labels.numpy() * 2.0 - 1.0)).unsqueeze(1)
+        for factor, found in values.items():
+            network = Scores(factor)
+            live = LiveParameters(network, lambda network=network, waves=waves: network(waves).sum())
+            group = Group(network, live, waves, labels, weights, batch_size=8, objectives=())
+            found.append(MEASURES["kernel_calibration_error"].function(group, ())[None])
+    mean, error = np.mean(values[2.0]), np.std(values[2.0]) / 1500**0.5
+    assert abs(mean) < 3 * error
+    assert np.mean(values[6.0]) > 10 * error
 
 
 def test_calibration_error_of_calibrated_and_of_overconfident_scores() -> None:

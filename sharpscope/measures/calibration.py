@@ -1,7 +1,8 @@
 r"""Calibration: whether a detector's confidence is earned. Controls, as the loss and the margin are.
 
 The expected calibration error is a property of many trials: in a group of 32 it is mostly bias. What can be
-averaged over groups is a proper score and its parts per trial; `calibration_error` is for a whole set's logits.
+averaged over groups is a proper score, its parts per trial, and an error over pairs of trials that needs no bins;
+`calibration_error` is for a whole set's logits.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sharpscope.errors import UsageError
+from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measures.group import Group
 from sharpscope.measures.objectives import signed_margin
 from sharpscope.measures.registry import FREE, Measure, Values
+
+KERNEL_WIDTH = 0.2
 
 
 def _margin(group: Group) -> Tensor:
@@ -85,6 +88,51 @@ def accuracy(group: Group, radii: Sequence[float] = ()) -> Values:
     return _mean(group, (margin > 0).double() + 0.5 * (margin == 0).double())
 
 
+def kernel_calibration_error(group: Group, radii: Sequence[float] = ()) -> Values:
+    r"""Calibration error without bins, averaged over groups without bias (Widmann, Lindsten and Zachariah, 2019).
+
+    .. math::
+        \sum_{c,c'} A_c A_{c'} \operatorname*{mean}_{i \in c,\, j \in c',\, i \ne j}
+        (y_i - p_i)(y_j - p_j)\, e^{-|p_i - p_j| / 0.2}
+
+    with p the probability of bona fide, y = 1 for bona fide and A the classes' shares of the group's loss: a
+    U-statistic in each pair of classes, since the classes of a group are drawn apart. It is 0 on average for a
+    calibrated detector, also in small groups, and so may fall below 0 in one. Cost: none beyond scoring.
+
+    Args:
+        group: The trials.
+        radii: Not used.
+
+    Returns:
+        One value, at most 1: a squared difference of probabilities.
+
+    Raises:
+        SharpscopeError: If a class has a single trial in the group.
+
+    Example:
+        For margins of 0 and classes of equal weight it is 0.
+    """
+    classes = [group.labels == label for label in (0, 1)]
+    counts = [int(members.sum()) for members in classes]
+    if 1 in counts:
+        raise SharpscopeError(
+            f"kernel_calibration_error got a group of {counts[1]} bona fide and {counts[0]} spoof trials; it compares "
+            "pairs of trials, so a class needs two: take a larger --m, or leave the measure out"
+        )
+    p = torch.sigmoid(group.logits.diff(dim=1)[:, 0])  # (m,)
+    gap = group.labels - p
+    terms = torch.outer(gap, gap) * torch.exp(-(p[:, None] - p).abs() / KERNEL_WIDTH)  # (m, m)
+    terms.fill_diagonal_(0.0)
+    total = 0.0
+    for c, some in enumerate(classes):
+        for d, others in enumerate(classes):
+            pairs = counts[c] * (counts[d] - (c == d))
+            if pairs:
+                share = group.weights[some].sum() * group.weights[others].sum()
+                total += float(share * terms[some][:, others].sum() / pairs)
+    return {None: total}
+
+
 def calibration_error(logits: np.ndarray, labels: np.ndarray, *, bins: int = 15) -> float:
     r"""Expected calibration error of a whole set, in bins of equal numbers of trials (Guo et al., 2017).
 
@@ -129,6 +177,16 @@ MEASURES: dict[str, Measure] = {
         overconfidence,
         "confidence minus accuracy",
         "Guo et al. (2017)",
+        _CONTROLS,
+        False,
+        (),
+        FREE,
+        _UNCHANGED,
+    ),
+    "kernel_calibration_error": Measure(
+        kernel_calibration_error,
+        "calibration error over pairs of trials, without bins",
+        "Widmann et al. (2019)",
         _CONTROLS,
         False,
         (),

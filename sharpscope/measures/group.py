@@ -36,6 +36,8 @@ class Group:
             and without a graph give equal bits (see `baseline_is_exact`).
         seed: Seeds the directions of `noise`, which depend on nothing else.
         own_loss: The detector's own loss, logits (B, 2) and labels (B,) to (B,), in place of cross-entropy.
+        fast: Take the shared gradient in bfloat16. Scores, L(w) and every rise stay in the network's precision,
+            from forwards without a graph.
 
     Attributes:
         logits: Shape (m, 2), float64, at the trained weights.
@@ -56,6 +58,7 @@ class Group:
         shared_baseline: bool = True,
         seed: int = 0,
         own_loss: TrialLoss | None = None,
+        fast: bool = False,
     ) -> None:
         self.forward = forward
         self.live = live
@@ -65,14 +68,16 @@ class Group:
         self.batch_size = batch_size
         self.seed = seed
         self.own_loss = own_loss
+        self.fast = fast
         self.forwards = 0
         self.cache: dict[Hashable, Any] = {}
         self.gradients: dict[str, list[Tensor]] = {}
         self._temperature = 0.0
-        if any(get_objective(name).matched for name in objectives) and batch_size < len(labels):
+        whole = batch_size >= len(labels) and not fast
+        if any(get_objective(name).matched for name in objectives) and not whole:
             self._match_temperature(self.evaluate())
         self.logits = self._forward_backward(objectives) if objectives else self.evaluate()
-        if objectives and not shared_baseline:
+        if objectives and (fast or not shared_baseline):
             self.logits = self.evaluate()
         if not bool(torch.isfinite(self.logits).all()):
             bad = int((~torch.isfinite(self.logits).all(dim=1)).sum())
@@ -143,7 +148,8 @@ class Group:
         sums: dict[str, list[Tensor]] = {}
         for part in self.batches():
             with torch.enable_grad():
-                out = self.forward(self.waves[part])  # (B, 2)
+                with self._direction_arithmetic():
+                    out = self.forward(self.waves[part])  # (B, 2)
                 for index, name in enumerate(objectives):
                     scaled, labels = self.targets(name, out, self.labels[part])
                     loss = (self.trial_loss(name)(scaled, labels) * self.weights[part]).sum()
@@ -162,6 +168,11 @@ class Group:
         self.forwards += 1 + 2 * len(objectives)
         self.gradients = sums
         return torch.cat(logits).double()  # (m, 2)
+
+    def _direction_arithmetic(self) -> torch.autocast:
+        # Copies of weights in half precision are not kept: the weights move in place.
+        kind = self.waves.device.type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.fast, cache_enabled=False)
 
     def gradient(self, objective: str = "label") -> list[Tensor]:
         """Return the gradient of the group's loss at the trained weights.
