@@ -10,7 +10,15 @@ import sys
 import torch
 
 # Each module has a function run() that prints ratios measured in one run.
-BENCHMARKS = ["shared_pass", "scale", "trace_and_average", "corpus_readers", "correlate_scale", "sam_cost"]
+BENCHMARKS = [
+    "shared_pass",
+    "scale",
+    "trace_and_average",
+    "corpus_readers",
+    "correlate_scale",
+    "sam_cost",
+    "fast_direction",
+]
 
 
 def machine() -> str:
