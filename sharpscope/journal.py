@@ -98,7 +98,17 @@ class Journal:
         self.finished[group] = values
 
     def discard(self) -> None:
-        """Remove the journal, once its measurement stands in the results table."""
+        """Remove the journal, once its measurement stands in the results table; what another one has finished stays."""
         for file in self.files():
-            file.unlink(missing_ok=True)
+            if not self._foreign(file):
+                file.unlink(missing_ok=True)
         self.finished = {}
+
+    def _foreign(self, file: Path) -> bool:
+        """Tell whether a file holds a whole line of another measurement."""
+        try:
+            with open(file, encoding="utf-8", errors="replace") as lines:
+                entries = [_parse(line) for line in lines]
+        except FileNotFoundError:
+            return False
+        return any(entry is not None and entry.get("identity") != self.identity for entry in entries)

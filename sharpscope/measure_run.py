@@ -210,6 +210,7 @@ class Run:
             rest=task.rest,
             journal=journal,
             first_look=self._looks.get(task.m) if detector.spec.n_samples else None,
+            checked=bool(self._looks),
             cache=self._cache(detector, task, settings),
         )
         self._looks[task.m] = run.found
@@ -246,6 +247,9 @@ class Run:
                     run, journal = self._prepared(detector, task, cells, missing, files)
                     run.work(share, meter=meter)
                     self._write(detector, task, run.result(), missing, files, journal, notes)
+                elif files.journal.parent.is_dir():
+                    # A run that was killed after its rows were written could not take its journal away.
+                    self._journal(detector, task, cells, self._wanted(detector, cells), files).discard()
             return
         missing = self._missing(detector, cells)
         self.skipped += wanted - len(missing) if share.rank == 0 else 0
@@ -268,11 +272,22 @@ class Run:
         missing: Sequence[dict[str, Any]],
         files: _Files,
     ) -> tuple[SetRun, Journal]:
+        journal = self._journal(detector, task, cells, missing, files)
         settings = self._settings(detector, _measures(missing))
+        return self._set_run(detector, task, settings, journal), journal
+
+    def _journal(
+        self,
+        detector: Detector,
+        task: Task,
+        cells: dict[str, Any],
+        rows: Sequence[dict[str, Any]],
+        files: _Files,
+    ) -> Journal:
+        settings = self._settings(detector, _measures(rows))
         facts = (detector.sha256, detector.spec.hash(), task.hash, task.preset, str(task.m), cells["dtype"])
         identity = identity_of(settings, *facts, cells["device"], sharpscope.__version__)
-        journal = Journal(files.journal, identity)
-        return self._set_run(detector, task, settings, journal), journal
+        return Journal(files.journal, identity)
 
     def _write(
         self,

@@ -22,6 +22,7 @@ from sharpscope.batches import make_groups
 from sharpscope.cli import main
 from sharpscope.correlate import correlate
 from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.journal import Journal
 from sharpscope.measure import measure
 from sharpscope.results import read_results
 from sharpscope.rows import weighted_mean
@@ -291,6 +292,44 @@ def test_killed_and_started_again_it_ends_the_same(tmp_path: Path, tone_set: Pat
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert without_created(outs[0]) == without_created(outs[1])
     assert not list((tmp_path / "killed").rglob("*.journal*"))
+
+
+def test_a_run_killed_behind_its_last_row_leaves_no_journal_for_ever(
+    tmp_path: Path, tone_set: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run takes it away, and not what another measurement has half finished."""
+    path = checkpoint(tmp_path, model_file)
+    with monkeypatch.context() as killed:
+        killed.setattr(Journal, "discard", lambda journal: None)
+        take(path, tone_set, model_file, tmp_path / "r.csv", measures=["sam"])
+    (left,) = tmp_path.rglob("*.journal.*")
+    other = Journal(left.with_name(left.name.rsplit(".", 1)[0]), "other measures")
+    other.record("0", {"values": 1.0})
+    take(path, tone_set, model_file, tmp_path / "r.csv", measures=["sam"])
+    assert not left.exists()
+    assert len(list(tmp_path.rglob("*.journal.*"))) == 1
+    take(path, tone_set, model_file, tmp_path / "r.csv", measures=["loss"])
+    other.reload()
+    assert other.finished == {"0": {"values": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        ("self.norm.train()", "train mode"),
+        ("waves = waves - waves.mean(dim=0)", "alone and in a batch"),
+    ],
+)
+def test_a_detector_that_would_be_measured_wrongly_is_not_measured(
+    fault: str, word: str, tmp_path: Path, tone_set: Path, model_file: Path
+) -> None:
+    faulty = tmp_path / "faulty.py"
+    faulty.write_text(
+        model_file.read_text().replace("        hidden =", f"        {fault}\n        hidden =")
+    )
+    with pytest.raises(SharpscopeError, match=word):
+        take(checkpoint(tmp_path, model_file), tone_set, faulty, tmp_path / "r.csv")
+    assert not (tmp_path / "r.csv").exists()
 
 
 def test_the_command_line(tmp_path: Path, tone_set: Path, model_file: Path) -> None:
