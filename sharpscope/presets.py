@@ -44,7 +44,8 @@ PRESETS: dict[str, Preset] = {
         resample=True,
         m=32,
         rho=(0.05, 0.01, 0.005),
-        measures=("default",),
+        # The scale of the logits moves plain sharpness; its own temperature takes it out.
+        measures=("default", "sam_matched"),
         loss_name="class_balanced_cross_entropy",
         score_rule="logit_difference",
         summary="seeded class-balanced groups, declared polarity, error bars",

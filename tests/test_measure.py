@@ -340,7 +340,7 @@ def test_the_command_line(tmp_path: Path, tone_set: Path, model_file: Path) -> N
     assert done.exit_code == 0, done.output
     assert "next: sharpscope correlate" in done.stderr
     plan = runner.invoke(main, [*arguments(path, tone_set, model_file, out), "--dry-run"])
-    assert "all 11 rows are there already" in plan.stdout
+    assert "all 14 rows are there already" in plan.stdout
     plan = runner.invoke(main, [*arguments(path, tone_set, model_file, tmp_path / "new.csv"), "--dry-run"])
     assert "26 trials, 12 groups of m = 2" in plan.stdout
     assert not (tmp_path / "new.csv").exists()
