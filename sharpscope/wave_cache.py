@@ -153,7 +153,7 @@ def open_cache(
 ) -> WaveCache | None:
     """Open the pack of a set, and make room for it.
 
-    A pack belongs to its files by path, size and time of change, and to how they are decoded. The packs that were
+    A pack belongs to its files by path, size and times of change, and to how they are decoded. The packs that were
     not used for longest go when there is not room enough.
 
     Args:
@@ -172,7 +172,7 @@ def open_cache(
     limit = cache_limit() if limit is None else limit
     digest = hashlib.sha256(
         repr(
-            (1, sample_rate, n_samples, padding, soundfile.__libsndfile_version__, soxr.__version__)
+            (2, sample_rate, n_samples, padding, soundfile.__libsndfile_version__, soxr.__version__)
         ).encode()
     )
     for path in paths:
@@ -180,11 +180,9 @@ def open_cache(
             found = os.stat(path)
         except OSError:
             return None
-        digest.update(
-            f"{os.path.abspath(path)}\t{found.st_size}\t{found.st_mtime_ns}\n".encode(
-                errors="surrogateescape"
-            )
-        )
+        # The time of the last change to the inode cannot be set back, as copying tools set that of the content.
+        stamp = f"{os.path.abspath(path)}\t{found.st_size}\t{found.st_mtime_ns}\t{found.st_ctime_ns}\n"
+        digest.update(stamp.encode(errors="surrogateescape"))
     cache = WaveCache(folder / digest.hexdigest()[:24], len(paths), n_samples)
     if cache.index.is_file():
         os.utime(cache.index)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,21 @@ def test_packs_know_their_files_and_leave_room(tmp_path: Path, tone_set: Path) -
     make_room(tmp_path, second.waves.stat().st_blocks * 512 + 4096)
     assert not first.index.exists()
     assert second.index.exists()
+
+
+def test_a_file_exchanged_behind_its_own_date_is_decoded_again(tmp_path: Path) -> None:
+    """Same path, same size, same time of change, other samples: as a copying tool may leave it."""
+    file = tmp_path / "a.wav"
+    options: dict[str, Any] = {"sample_rate": 16_000, "n_samples": 8, "padding": "tile", "folder": tmp_path}
+    packs: list[WaveCache] = []
+    for value in (0.1, 0.2):
+        soundfile.write(file, np.full(8, value), 16_000)
+        os.utime(file, ns=(10**18, 10**18))
+        pack = open_cache([str(file)], **options)
+        assert pack is not None
+        packs.append(pack)
+        time.sleep(0.05)  # a kernel's clock moves in ticks
+    assert packs[0].waves != packs[1].waves
 
 
 def test_the_log_is_for_machines(tmp_path: Path, tone_set: Path, model_file: Path) -> None:
