@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sharpscope.detectors import Detector
+from sharpscope.detectors.preflight import finite_outputs, spot_check
 from sharpscope.errors import SharpscopeError
 from sharpscope.measures.objectives import cross_entropy
 from sharpscope.parameters import LiveParameters
@@ -72,7 +73,8 @@ def probe(detector: Detector, waves: Tensor, labels: Tensor, m: int, batch_size:
         What was found.
 
     Raises:
-        SharpscopeError: If two forwards differ, a logit is not finite, or nothing receives a gradient.
+        SharpscopeError: If two forwards differ, a logit is not finite, nothing receives a gradient, or a check of
+            `spot_check` fails.
     """
     seen: list[Tensor] = []
 
@@ -88,7 +90,7 @@ def probe(detector: Detector, waves: Tensor, labels: Tensor, m: int, batch_size:
         batch_size = max(1, min(m, _activation_budget(waves.device) // max(saved[0], 1)))
     live.restore()
     with torch.no_grad():
-        again = detector(waves)
+        again = finite_outputs(detector, waves)
         shared = bool(torch.equal(again, seen[0]))
         if not shared and not bool(torch.equal(again, detector(waves))):
             raise SharpscopeError(
@@ -96,5 +98,7 @@ def probe(detector: Detector, waves: Tensor, labels: Tensor, m: int, batch_size:
                 "dropout left on, or noise in its forward): a difference of losses would measure that. Make "
                 "its forward deterministic in eval mode"
             )
+    spot_check(detector, waves, live, again)
+    with torch.no_grad():
         floor = float((cross_entropy(again, labels) - cross_entropy(seen[0].detach(), labels)).abs().max())
     return Probe(live, batch_size, shared, floor if shared else 0.0, saved[0])

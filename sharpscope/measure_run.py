@@ -210,7 +210,6 @@ class Run:
             rest=task.rest,
             journal=journal,
             first_look=self._looks.get(task.m) if detector.spec.n_samples else None,
-            checked=bool(self._looks),
             cache=self._cache(detector, task, settings),
         )
         self._looks[task.m] = run.found

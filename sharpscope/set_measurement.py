@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from sharpscope.batches import load_groups
 from sharpscope.detectors import Detector
-from sharpscope.detectors.preflight import preflight
 from sharpscope.distributed import ALONE, Share
 from sharpscope.errors import SharpscopeError
 from sharpscope.first_look import Probe, probe
@@ -188,14 +187,13 @@ class SetRun:
         rest: Chunks of the trials in no group; None cuts them.
         journal: What is finished, on disk.
         first_look: What an earlier set found out about this detector with groups as large and trials as long.
-        checked: Whether an earlier set has put this detector through `preflight`.
         cache: Decoded audio of this set.
 
     Attributes:
         found: The first look, to pass on.
 
     Raises:
-        SharpscopeError: If there is no group, or the detector fails a check of `preflight`.
+        SharpscopeError: If there is no group, or the detector fails a check of `probe`.
     """
 
     def __init__(
@@ -209,7 +207,6 @@ class SetRun:
         rest: Sequence[np.ndarray] | None = None,
         journal: Journal | None = None,
         first_look: Probe | None = None,
-        checked: bool = False,
         cache: WaveCache | None = None,
     ) -> None:
         if not groups:
@@ -227,7 +224,7 @@ class SetRun:
         self.objectives = list(
             dict.fromkeys(o for name in settings.measures for o in MEASURES[name].objectives)
         )
-        self.found = first_look or self._first_look(checked)
+        self.found = first_look or self._first_look()
         self.batch_size = self.found.batch_size
         self._stopped: int | None = None
 
@@ -255,7 +252,7 @@ class SetRun:
         """
         return next(iter(self._load([trials]))).to(self.detector.device, self.detector.dtype)
 
-    def _first_look(self, checked: bool) -> Probe:
+    def _first_look(self) -> Probe:
         """Check and probe with a trial of each class from the first group (of one, when it has only one)."""
         group = self.groups[0]
         trials = np.concatenate([group[self.labels[group] == label][:1] for label in (1, 0)])
@@ -263,8 +260,6 @@ class SetRun:
         labels = torch.as_tensor(self.labels[trials], device=waves.device)
         m = max(len(group) for group in self.groups)
         with exact_arithmetic():
-            if not checked:
-                preflight(self.detector, waves)
             return probe(self.detector, waves, labels, m, self.settings.batch_size)
 
     def work(self, share: Share = ALONE, offset: int = 0, meter: Meter | None = None) -> None:

@@ -49,7 +49,7 @@ def preflight(detector: Detector, waves: Tensor) -> Preflight:
     Raises:
         SharpscopeError: If a check fails; the message says which and what to do.
     """
-    first = _finite_outputs(detector, waves)
+    first = finite_outputs(detector, waves)
     _eval_mode(detector.module)
     _deterministic(detector, waves, first)
     difference = _batch_invariant(detector, waves, first)
@@ -58,7 +58,41 @@ def preflight(detector: Detector, waves: Tensor) -> Preflight:
     return Preflight(live.count, tuple(live.dead), tuple(live.frozen), difference, gradient_norm)
 
 
-def _finite_outputs(detector: Detector, waves: Tensor) -> Tensor:
+def spot_check(detector: Detector, waves: Tensor, live: LiveParameters, logits: Tensor) -> None:
+    """Check what else a measurement takes for granted, in three forwards of one trial.
+
+    Every module in eval mode after a forward, a trial that scores the same alone and in a batch, logits that move
+    with the weights and come back with them. That two forwards agree the caller knows already.
+
+    Args:
+        detector: As `load_detector` returns it.
+        waves: Shape (B, T).
+        live: Its live parameters, at the trained values.
+        logits: Shape (B, 2), of these trials.
+
+    Raises:
+        SharpscopeError: If a check fails.
+    """
+    _eval_mode(detector.module)
+    with torch.no_grad():
+        alone = detector(waves[:1])
+    _same_alone(alone, logits)
+    _restored(detector, waves[:1], live, alone)
+
+
+def finite_outputs(detector: Detector, waves: Tensor) -> Tensor:
+    """Return the logits of some trials.
+
+    Args:
+        detector: As `load_detector` returns it.
+        waves: Shape (B, T).
+
+    Returns:
+        Shape (B, 2).
+
+    Raises:
+        SharpscopeError: If one is not finite.
+    """
     with torch.no_grad():
         logits = detector(waves)
     bad = ~torch.isfinite(logits).all(dim=1)
@@ -94,6 +128,10 @@ def _deterministic(detector: Detector, waves: Tensor, first: Tensor) -> None:
 def _batch_invariant(detector: Detector, waves: Tensor, first: Tensor) -> float:
     with torch.no_grad():
         single = torch.cat([detector(waves[i : i + 1]) for i in range(min(len(waves), 2))])
+    return _same_alone(single, first)
+
+
+def _same_alone(single: Tensor, first: Tensor) -> float:
     scale = max(float(first.abs().max()), 1.0)
     difference = float((single - first[: len(single)]).abs().max()) / scale
     if difference > BATCH_TOLERANCE:
