@@ -85,7 +85,7 @@ def run_demo(
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads,
                              initargs=(1,)) as pool:  # fmt: skip
         with progress(pairs, "pairs of trials", show=show_progress) as meter:
-            meter.describe("1/3 human speech and its copies")
+            meter.describe("human speech and its copies")
             protocols = build_benchmark(division, corpus, pool, seed=seed, meter=meter)
     recipes = population(corpus, seed)
     say(f"training {len(recipes)} small detectors for {EPOCHS} epochs each")
