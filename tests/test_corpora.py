@@ -192,6 +192,8 @@ def test_a_corpus_that_is_not_there_says_what_was_looked_for(tmp_path: Path) -> 
         ("x=nowhere.csv", "does not exist"),
         ("19la@dev+dev", "stands twice"),
         ("mlaad@xx", "no language 'xx'"),
+        ("my.csv", "any name for a protocol of your own, such as my=my.csv"),
+        ("/corpora/itw", "KEY=DIR for the folder of a corpus"),
     ],
 )
 def test_misspelt_sets_are_refused(corpora: Path, spec: str, message: str) -> None:
@@ -203,6 +205,8 @@ def test_no_data_root_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.delenv("SHARPSCOPE_DATA", raising=False)
     with pytest.raises(UsageError, match="no --data and no SHARPSCOPE_DATA"):
         read_set("itw")
+    with pytest.raises(UsageError, match="did you mean 'itw'"):
+        read_set("itww")
     monkeypatch.setenv("SHARPSCOPE_DATA", str(tmp_path / "gone"))
     with pytest.raises(UsageError, match="not a folder"):
         read_set("itw")

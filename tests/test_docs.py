@@ -51,6 +51,14 @@ def test_every_command_says_what_it_does(name: str) -> None:
         )
 
 
+def test_examples_in_the_help_stand_on_lines_of_their_own() -> None:
+    shown = [line.strip() for line in page().splitlines()]
+    assert not [line for line in shown if "\\b" in line]
+    examples = [line for line in shown if line.startswith("sharpscope ")]
+    assert len(examples) > 15
+    assert not [line for line in examples if line.count("sharpscope ") > 1]
+
+
 def test_every_page_is_in_the_menu_and_there() -> None:
     menu = set(re.findall(r": ([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE))
     assert menu == {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}

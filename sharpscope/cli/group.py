@@ -19,6 +19,11 @@ CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 
 class _Group(click.Group):
     """Turns every error that a user can cause into one line on standard error and an exit status."""
 
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        # click keeps the lines behind a backspace character as they are; a raw docstring holds two characters for it.
+        cmd.help = (cmd.help or "").replace("\\b\n", "\b\n")
+        super().add_command(cmd, name)
+
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)

@@ -22,9 +22,12 @@ def power(n: int, sets: int, measures: int, chance: float, alpha: float) -> None
     from sharpscope.power import power as run
 
     found = run(n, sets=sets, measures=measures, chance=chance, alpha=alpha)
-    click.echo(f"smallest p-value in one set      {found.smallest_p:.2g}  (a perfect order of {n})")
+    rows = [("smallest p-value in one set", f"{found.smallest_p:.2g}  (a perfect order of {n})")]
     for what, value in (("one test", found.one_test), (f"{sets * measures} tests, Holm", found.family)):
         text = "none can be significant" if value != value else f"Spearman {value:.2f}"
-        click.echo(f"{what + ', found with power ' + format(chance, 'g'):<33}{text}")
+        rows.append((f"{what}, found with power {chance:g}", text))
+    width = max(len(what) for what, _ in rows)
+    for what, text in rows:
+        click.echo(f"{what:<{width}}  {text}")
     click.echo("more sets do not replace checkpoints: the unit of evidence is the checkpoint")
     click.echo("next: sharpscope measure CHECKPOINT... --sets ...", err=True)

@@ -74,12 +74,7 @@ def resolve_key(name: str, among: Callable[[str], bool] | None = None) -> str:
         >>> resolve_key("ITW"), resolve_key("19LA")
         ('itw', 'asvspoof2019_la')
     """
-    lowered = name.lower()
-    if lowered in CORPORA:
-        return lowered
-    keys = [key for key, corpus in CORPORA.items() if lowered in (alias.lower() for alias in corpus.aliases)]
-    if not keys:
-        raise unknown_name("set", name, [*CORPORA, *(alias for c in CORPORA.values() for alias in c.aliases)])
+    keys = _keys(name)
     if len(keys) > 1 and among is not None:
         there = [key for key in keys if among(key)]
         keys = there if len(there) == 1 else keys
@@ -89,6 +84,17 @@ def resolve_key(name: str, among: Callable[[str], bool] | None = None) -> str:
             "write the one in brackets"
         )
     return keys[0]
+
+
+def _keys(name: str) -> list[str]:
+    """Return every key that a name stands for, at least one."""
+    lowered = name.lower()
+    if lowered in CORPORA:
+        return [lowered]
+    keys = [key for key, corpus in CORPORA.items() if lowered in (alias.lower() for alias in corpus.aliases)]
+    if not keys:
+        raise unknown_name("set", name, [*CORPORA, *(alias for c in CORPORA.values() for alias in c.aliases)])
+    return keys
 
 
 def find_corpus(key: str, root: Path, listing: Listing | None = None) -> Path | None:
@@ -140,14 +146,11 @@ def read_set(
     Raises:
         UsageError: If the set is unknown, not on disk, or its protocol is damaged.
     """
-    head, equals, where = spec.partition("=")
-    if not head or (equals and not where):
-        raise UsageError(f"set '{spec}': write a key, key=DIR or name=protocol.csv")
-    name, at, part = head.partition("@")
-    if at and not part:
-        raise UsageError(f"set '{spec}': nothing after the @; write {name} or {name}@part")
-    if equals and not Path(where).is_dir():
+    name, part, where = _split(spec)
+    if where and not Path(where).is_dir():
         return _read_own(name, part, Path(where), spec, skip_missing)
+    for one in name.split("+"):
+        _keys(one)  # a misspelt key is told before a missing folder
     roots = _roots(spec, where, data)
     listing = Listing()
     if "+" in name:
@@ -181,6 +184,22 @@ def read_set(
     if len(there) == 1 and chosen.pairing != "none":
         notes.append(f"only {there.pop()} trials: no EER can be computed")
     return done._replace(notes=tuple(notes))
+
+
+def _split(spec: str) -> tuple[str, str, str]:
+    """Return what stands before the @, between it and the =, and behind that."""
+    head, equals, where = spec.partition("=")
+    if not head or (equals and not where):
+        raise UsageError(f"set '{spec}': write a key, key=DIR or name=protocol.csv")
+    name, at, part = head.partition("@")
+    if at and not part:
+        raise UsageError(f"set '{spec}': nothing after the @; write {name} or {name}@part")
+    if not equals and (Path(name).suffix or "/" in name):
+        raise UsageError(
+            f"set '{spec}' looks like a path, which needs a name before it: KEY=DIR for the folder of a corpus, "
+            f"or any name for a protocol of your own, such as {Path(spec).stem}={spec}"
+        )
+    return name, part, where
 
 
 def _roots(spec: str, where: str, data: str | Path | None) -> list[Path]:
