@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.scoring import eer_interval, equal_error_rate, folded_equal_error_rate
+from sharpscope.scoring import eer_interval, equal_error_rate, folded_equal_error_rate, separation_limit
 
 # bona fide, spoof, nearest, interpolated, convex hull
 KNOWN = {
@@ -91,6 +91,40 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
         low, high = eer_interval(rng.normal(2, 1, 300), rng.normal(0, 1, 300), n_resamples=300, rng=run)
         held += low <= norm.cdf(-1) <= high
     assert 0.90 <= held / 200 <= 0.99
+
+
+def test_no_error_is_no_certainty() -> None:
+    """A detector of 1 % on 40 + 40 trials mostly makes no error; its interval must hold the 1 % all the same."""
+    rng = np.random.default_rng(5)
+    apart = -2 * norm.ppf(0.01)
+    held = separated = 0
+    for run in range(200):
+        bonafide, spoof = rng.normal(apart, 1, 40), rng.normal(0, 1, 40)
+        low, high = eer_interval(bonafide, spoof, n_resamples=100, rng=run)
+        separated += bonafide.min() > spoof.max()
+        held += low <= 0.01 <= high
+    assert separated > 100
+    assert held >= 0.95 * 200
+
+
+@pytest.mark.parametrize(("n", "k"), [(5, 5), (5, 40), (30, 30)])
+def test_the_limit_of_separated_scores_is_reached_in_the_worst_case(n: int, k: int) -> None:
+    """Errors that lie between the classes: separated when either class has none, as often as the limit says."""
+    rate = separation_limit(n, k)
+    rng = np.random.default_rng(6)
+    runs = 40_000
+    no_bonafide = (rng.random((runs, n)) >= rate).all(axis=1)
+    no_spoof = (rng.random((runs, k)) >= rate).all(axis=1)
+    assert (no_bonafide | no_spoof).mean() == pytest.approx(0.025, abs=0.004)
+    if n == k:
+        assert rate == pytest.approx(1 - (1 - 0.975**0.5) ** (1 / n), abs=1e-10)
+
+
+def test_separated_the_wrong_way_round_mirrors() -> None:
+    right = eer_interval(np.arange(20) + 100.0, np.arange(30.0))
+    wrong = eer_interval(-np.arange(20) - 100.0, -np.arange(30.0))
+    assert right == (0.0, separation_limit(20, 30))
+    assert wrong == pytest.approx((1 - right.high, 1.0))
 
 
 def test_speakers_widen_the_interval() -> None:
