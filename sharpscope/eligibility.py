@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sharpscope.errors import UsageError, unknown_name
-from sharpscope.results import about_blocks
+from sharpscope.results import EER_ONLY, about_blocks
 
 # What is never compared with one another, and where a checkpoint stands once.
 WAY = ["measure", "rho", "m", "preset"]
@@ -30,6 +30,13 @@ def eligible_rows(table: pd.DataFrame, measures: Sequence[str] = ()) -> tuple[pd
     """
     if table.empty:
         raise UsageError("the results table has no rows; fill it with `sharpscope measure`")
+    bare = table["measure"] == EER_ONLY
+    systems = table.loc[bare, "sha256"].nunique()
+    table = table[~bare]
+    if table.empty:
+        raise UsageError(
+            "the table holds error rates from score files only; a correlation needs rows of `sharpscope measure`"
+        )
     blocks = about_blocks(table)
     if blocks.any() and not any("[" in name for name in measures):
         # Shares of blocks say where sharpness sits, not how much there is; each would be a test to pay for.
@@ -54,7 +61,8 @@ def eligible_rows(table: pd.DataFrame, measures: Sequence[str] = ()) -> tuple[pd
             "conventions); keep one of them: a checkpoint counted twice is no evidence"
         )
     _one_loss(table)
-    return table, _warnings(table)
+    left_out = [f"systems known by their score files only, in no correlation: {systems}"] if systems else []
+    return table, [*left_out, *_warnings(table)]
 
 
 def _several(column: pd.Series) -> str:

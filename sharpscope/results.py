@@ -75,6 +75,8 @@ NUMBER_COLUMNS = (
 TEXT_COLUMNS = tuple(column for column in COLUMNS if column not in NUMBER_COLUMNS)
 KEY = ("sha256", "set", "subset", "measure", "rho", "m", "preset", "spec_hash", "trials_hash")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf|nan", re.ASCII)
+# What stands in the column ``measure`` of a system that is known by its scores only.
+EER_ONLY = "eer"
 REQUIRED_TEXT = ("checkpoint", "sha256", "set", "measure")
 
 
@@ -122,6 +124,18 @@ def about_blocks(table: pd.DataFrame) -> pd.Series:
         One truth value a row.
     """
     return table["measure"].str.contains("[", regex=False)
+
+
+def of_networks(table: pd.DataFrame) -> pd.Series:
+    """Tell which rows hold a measurement of a whole network: neither of one block, nor an error rate alone.
+
+    Args:
+        table: Rows of results.csv.
+
+    Returns:
+        One truth value a row.
+    """
+    return ~about_blocks(table) & (table["measure"] != EER_ONLY)
 
 
 def _cell(value: Any) -> str:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from results_tables import make_results
 
 from sharpscope.cli import main
 from sharpscope.detection import (
@@ -22,9 +23,13 @@ from sharpscope.detection import (
     normal_interval,
     paired_difference,
 )
+from sharpscope.eligibility import eligible_rows
 from sharpscope.errors import UsageError
+from sharpscope.results import append_results, read_results
 from sharpscope.score_files import join, read_key, read_score_file, score
+from sharpscope.score_rows import enter_scores
 from sharpscope.scoring import EqualErrorRate, equal_error_rate
+from sharpscope.tables import table
 
 BONAFIDE, SPOOF = np.array([2, 1, 0.5, -0.2]), np.array([-2, -1, 0, 0.6, -0.7])
 scores = st.lists(st.integers(-40, 40).map(lambda n: n / 8), min_size=1, max_size=30).map(np.array)
@@ -200,6 +205,53 @@ def test_the_command(tmp_path: Path) -> None:
     bad = runner.invoke(main, ["score", str(tmp_path / "none.txt"), "--key", str(key)])
     assert bad.exit_code == 2
     assert "Traceback" not in bad.output
+
+
+def test_closed_systems_enter_the_table_and_no_correlation(tmp_path: Path) -> None:
+    key, file, out = tmp_path / "key.txt", tmp_path / "closed.txt", tmp_path / "results.csv"
+    key.write_text("a bonafide\nb bonafide\nc spoof\nd spoof\n")
+    file.write_text("a 3\nb 1\nc 2\nd 0\n")
+    results = make_results()
+    append_results(out, results.to_dict("records"))
+    before, _ = eligible_rows(read_results(out))
+    arguments = ["score", str(file), "--key", str(key), "--out", str(out)]
+    runner = CliRunner()
+    unnamed = runner.invoke(main, arguments)
+    assert unnamed.exit_code == 2
+    assert "--set" in unnamed.stderr
+    assert len(read_results(out)) == len(results)
+    done = runner.invoke(main, [*arguments, "--set", "itw"])
+    assert done.exit_code == 0, done.output
+    row = read_results(out).iloc[-1]
+    assert (row["checkpoint"], row["set"], row["measure"], row["eer"]) == ("closed", "itw", "eer", 0.5)
+    assert math.isnan(row["value"])
+    shown = table("eer", out)
+    assert "| closed |" in shown
+    assert "and 1 scored elsewhere" in shown
+    after, warnings = eligible_rows(read_results(out))
+    assert len(after) == len(before)
+    assert warnings[0] == "systems known by their score files only, in no correlation: 1"
+    again = runner.invoke(main, [*arguments, "--set", "itw"])
+    assert again.exit_code == 2
+    assert "--force" in again.stderr
+    assert runner.invoke(main, [*arguments, "--set", "itw", "--force"]).exit_code == 0
+    assert len(read_results(out)) == len(results) + 1
+
+
+def test_a_table_of_score_files_alone_says_what_it_is_good_for(tmp_path: Path) -> None:
+    key, file, out = tmp_path / "key.txt", tmp_path / "closed.txt", tmp_path / "results.csv"
+    key.write_text("a bonafide\nc spoof\n")
+    file.write_text("a 3\nc 2\n")
+    enter_scores(out, [file], key=key, set_name="itw")
+    for command, message in (
+        ("correlate", "needs rows of"),
+        ("plot scatter", "table eer"),
+        ("report", "table eer"),
+    ):
+        shown = CliRunner().invoke(main, [*command.split(), str(out)])
+        assert shown.exit_code == 2
+        assert message in shown.output
+    assert CliRunner().invoke(main, ["table", "eer", str(out)]).exit_code == 0
 
 
 def test_pooling_equals_the_logit_of_shares() -> None:

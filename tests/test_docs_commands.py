@@ -112,7 +112,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     )
     rng = np.random.default_rng(0)
-    for name in ("scores", "adam", "sam"):
+    for name in ("scores", "adam", "sam", "closed"):
         (folder / f"{name}.txt").write_text("".join(f"t{i} {rng.normal() + (i % 2)}\n" for i in range(60)))
     (folder / "protocol.txt").write_text(
         "".join(f"s{i % 20} t{i} - - {'bonafide' if i % 2 else 'spoof'}\n" for i in range(60))

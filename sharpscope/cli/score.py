@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sharpscope.cli.group import main
+
+if TYPE_CHECKING:
+    from sharpscope.score_files import Judgement
 
 PERCENT = ("eer", "eer_low", "eer_high", "eer_low_normal", "eer_high_normal", "eer_interpolated", "eer_rocch")
 
@@ -16,6 +19,21 @@ def _shown(name: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{100 * value:.2f} %" if name in PERCENT else f"{value:.4f}"
     return str(value)
+
+
+def _found(
+    files: tuple[str, ...], key: str, higher: str, out: str | None, set_name: str, force: bool
+) -> Judgement:
+    if out is None:
+        from sharpscope.score_files import score as run
+
+        click.echo("next: the same with --set NAME --out results.csv puts it into a table", err=True)
+        return run(files, key=key, higher=higher)
+    from sharpscope.score_rows import enter_scores
+
+    found = enter_scores(out, files, key=key, set_name=set_name, higher=higher, force=force)
+    click.echo(f"wrote {len(files)} rows to {out}; next: sharpscope table eer {out}", err=True)
+    return found
 
 
 @main.command()
@@ -30,17 +48,21 @@ def _shown(name: str, value: Any) -> str:
     type=click.Choice(["bonafide", "spoof"]),
     help="Which class scores higher.",
 )
+@click.option("--out", type=click.Path(), help="Results table that gets a row per file, with its EER.")
+@click.option("--set", "set_name", default="", help="Name of the set in that table.")
+@click.option("--force", is_flag=True, help="Replace rows of the same files.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def score(files: tuple[str, ...], key: str, higher: str, as_json: bool) -> None:
+def score(
+    files: tuple[str, ...], key: str, higher: str, out: str | None, set_name: str, force: bool, as_json: bool
+) -> None:
     r"""Judge score files of any tool: EER with intervals, DCF, Cllr, AUC; two files are compared trial by trial.
 
     \b
     sharpscope score scores.txt --key protocol.txt
     sharpscope score adam.txt sam.txt --key protocol.txt
+    sharpscope score closed.txt --key protocol.txt --set itw --out results.csv
     """
-    from sharpscope.score_files import score as run
-
-    found = run(files, key=key, higher=higher)
+    found = _found(files, key, higher, out, set_name, force)
     if as_json:
         pair = None if found.difference is None else found.difference._asdict()
         click.echo(json.dumps({"systems": found.systems, "difference": pair}, indent=2))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from sharpscope.errors import UsageError, unknown_name
-from sharpscope.results import about_blocks
+from sharpscope.results import about_blocks, of_networks
 
 # Units of what `measure` writes; rises of the loss are in nats.
 UNITS = {
@@ -93,7 +93,7 @@ def variants(results: pd.DataFrame) -> list[Variant]:
 
 
 def whole(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows about whole networks, without those about single blocks of them.
+    """Return the measurements of whole networks, without those of single blocks and bare error rates.
 
     Args:
         results: Rows of results.csv.
@@ -104,9 +104,13 @@ def whole(results: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UsageError: If no row is left.
     """
-    rows = results[~about_blocks(results)]
-    if rows.empty:
+    rows = results[of_networks(results)]
+    if rows.empty and about_blocks(results).any():
         raise UsageError("the results hold shares of blocks only; draw them with `sharpscope plot layers`")
+    if rows.empty:
+        raise UsageError(
+            "the results hold error rates from score files only; `sharpscope table eer` shows them"
+        )
     return rows
 
 

@@ -17,6 +17,7 @@ from sharpscope.figures.matrix import JOINT, per_set, stars
 from sharpscope.figures.pairs_plot import pair_recipes
 from sharpscope.figures.selection import number, probability
 from sharpscope.figures.statistics_table import correlation_of
+from sharpscope.results import EER_ONLY
 from sharpscope.tables.layout import Cell, Table, percent
 
 
@@ -76,10 +77,14 @@ def eer_table(results: pd.DataFrame, *, preset: str | None = None, **_unused: An
         f"{name} {b:g} + {s:g}" for name, (b, s) in zip(trials.index, trials.to_numpy(), strict=True)
     )
     intervals = bool(rows["eer_low"].notna().any())
-    rule = rows["score_rule"].iloc[0]
+    bare = rows["measure"] == EER_ONLY
+    rules = [rule or "an unstated rule" for rule in dict.fromkeys(rows.loc[~bare, "score_rule"])]
+    systems = rows.loc[bare, "sha256"].nunique()
+    known = f" and {systems} scored elsewhere" if systems else ""
     caption = (
         f"EER in per cent{' with 95% intervals' if intervals else ''} ({rows['preset'].iloc[0]} preset, scored "
-        f"by {rule or 'an unstated rule'}); n = {rows['sha256'].nunique()} checkpoints; trials bona fide + "
+        f"by {', '.join(rules) or 'the tools that wrote the files'}); n = {rows.loc[~bare, 'sha256'].nunique()} "
+        f"checkpoints{known}; trials bona fide + "
         f"spoof: {sizes}. Bold: the lowest of a set; no test."
     )
     return Table(("Checkpoint", "Recipe", *sets), tuple(body), caption, "tab:eer")
@@ -139,7 +144,7 @@ def recipe_table(
     Raises:
         UsageError: If there is one recipe only, or partners are ambiguous.
     """
-    rows = one_eer_each(results, preset)
+    rows = one_eer_each(results[results["measure"] != EER_ONLY], preset)
     # The pairing asks for a finite value too, which a comparison of EERs does not need.
     found = pair_recipes(rows.assign(value=rows["eer"]), baseline)
     sets = list(dict.fromkeys(rows["panel"]))
