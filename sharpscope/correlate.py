@@ -96,7 +96,7 @@ def correlate(
         UsageError: If nothing can be correlated: no rows, one checkpoint, or an unknown measure or grouping.
     """
     table = results if isinstance(results, pd.DataFrame) else read_results(results)
-    groups = None if isinstance(results, pd.DataFrame) else Path(results).parent / "groups"
+    records = None if isinstance(results, pd.DataFrame) else Path(results).parent
     table, warnings = eligible_rows(table, measures)
     if by not in (None, "recipe", "arch"):
         raise unknown_name("grouping", str(by), ("recipe", "arch"))
@@ -111,7 +111,7 @@ def correlate(
     _adjust_jointly(found, table, seed)
     n_resamples = N_BOOTSTRAP if len(table) < 5000 else 999
     comparisons = comparing.compare_measures(table, seed=seed, n_resamples=n_resamples)
-    answers = questions.ask(table, groups=groups, seed=seed)
+    answers = questions.ask(table, records=records, seed=seed)
     words = summarise(found, table, warnings) + _which(comparisons)
     if more := trust(answers):
         words += f"\n{more}\n"

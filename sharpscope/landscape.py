@@ -322,7 +322,7 @@ def _one(
 ) -> tuple[list[dict[str, Any]], int]:
     """Evaluate one checkpoint on one set; return its rows and how many points were not known before."""
     trials = _Trials(detector, task, preset, batch_size)
-    name = checkpoint_folder(detector.checkpoint_path.stem, detector.sha256)
+    name = checkpoint_folder(detector.name, detector.sha256)
     facts = (detector.sha256, detector.spec.hash(), task.hash, task.preset, task.m, str(detector.dtype))
     identity = repr((facts, wanted.axes, wanted.xs.tolist(), wanted.ys.tolist(), str(detector.device)))
     journal = Journal(
@@ -347,7 +347,7 @@ def _one(
             value = journal.finished[keys[point]]
             rows.append(
                 {
-                    "checkpoint": detector.checkpoint_path.stem,
+                    "checkpoint": detector.name,
                     "sha256": detector.sha256,
                     "recipe": (detector.record or {}).get("recipe", ""),
                     "set": task.trials.name,

@@ -314,7 +314,7 @@ class _Files:
     """Where the records of one checkpoint on one set lie."""
 
     def __init__(self, out: Path, detector: Detector, task: Task) -> None:
-        folder = checkpoint_folder(detector.checkpoint_path.stem, detector.sha256)
+        folder = checkpoint_folder(detector.name, detector.sha256)
         stem = record_name(task.trials.name, task.trials.subset)
         self.groups = out.parent / "groups" / folder / f"{stem}.csv"
         self.scores = out.parent / "scores" / folder / f"{stem}.txt"

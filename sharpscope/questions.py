@@ -64,12 +64,12 @@ class Cells(NamedTuple):
     noise: tuple[np.ndarray, np.ndarray]
 
 
-def ask(results: pd.DataFrame, *, groups: Path | None = None, seed: int = 0) -> pd.DataFrame:
+def ask(results: pd.DataFrame, *, records: Path | None = None, seed: int = 0) -> pd.DataFrame:
     """Answer every question that the table allows, for every measure.
 
     Args:
         results: Rows of a results table without duplicates.
-        groups: The folder with each group's values that `measure` wrote beside the table, where there is one.
+        records: Where the table lies, with what `measure` wrote beside it: values of groups, scores of trials.
         seed: Of random orders.
 
     Returns:
@@ -86,8 +86,8 @@ def ask(results: pd.DataFrame, *, groups: Path | None = None, seed: int = 0) -> 
             head = dict(zip(("measure", "rho", "m"), way, strict=True)) | {"preset": preset}
             for answer in _answers(way, cells, known, seed):
                 rows.append(_BLANK | head | answer)
-    if groups is not None and results["sha256"].nunique() <= 200:
-        rows += [_BLANK | answer for answer in split_halves(results, groups, seed=seed)]
+    if records is not None and results["sha256"].nunique() <= 200:
+        rows += [_BLANK | answer for answer in split_halves(results, records, seed=seed)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -351,6 +351,7 @@ def _reliability(cells: Cells) -> Iterator[dict[str, Any]]:
     if len(values) == 2:
         yield {
             "question": "attenuation_bound",
+            "given": "intervals",
             "n": len(cells.x),
             "estimate": attenuation_bound(values),
             "note": "largest correlation that this much noise lets through",

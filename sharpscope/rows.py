@@ -53,8 +53,7 @@ def shared_cells(detector: Detector, task: Task, preset: Preset, facts: Facts) -
     trained_on = {spec.split("=")[0].split("@")[0] for spec in seen}
     own = detector.own_loss is not None
     return {
-        # Every run calls its best checkpoint best.pt; its record knows better.
-        "checkpoint": str(record.get("name") or detector.checkpoint_path.stem),
+        "checkpoint": detector.name,
         "sha256": detector.sha256,
         "arch": detector.spec.arch,
         "recipe": facts.recipe or record.get("recipe", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -201,25 +202,19 @@ def eer_interval(
     """
     bonafide, spoof = _checked(bonafide, spoof)
     generator = np.random.default_rng(rng)
-    scores, place = np.unique(np.concatenate([bonafide, spoof]), return_inverse=True)
-    n, n_places = len(bonafide), len(scores)
+    n = len(bonafide)
     speakers = None
     if bonafide_speakers is not None and spoof_speakers is not None:
         speakers = _speaker_numbers(np.asarray(bonafide_speakers), np.asarray(spoof_speakers))
-    rates = []
-    for _ in range(n_resamples):
-        if speakers is None:
-            times = np.concatenate([_draw(generator, n), _draw(generator, len(spoof))])
-        else:
-            times = np.concatenate([_draw(generator, size)[numbers] for numbers, size in speakers])
-        rejected = np.append(0.0, np.cumsum(np.bincount(place[:n], times[:n], n_places)))
-        turned_down = np.append(0.0, np.cumsum(np.bincount(place[n:], times[n:], n_places)))
-        if not rejected[-1] or not turned_down[-1]:
-            continue
-        frr, far = rejected / rejected[-1], 1 - turned_down / turned_down[-1]
-        best = int(np.argmin(np.abs(frr - far)))
-        rates.append((frr[best] + far[best]) / 2)
-    if not rates:
+    draws = (
+        np.concatenate([_draw(generator, n), _draw(generator, len(spoof))])
+        if speakers is None
+        else np.concatenate([_draw(generator, size)[numbers] for numbers, size in speakers])
+        for _ in range(n_resamples)
+    )
+    rates = rates_of_draws(np.concatenate([bonafide, spoof]), n, draws)
+    rates = rates[np.isfinite(rates)]
+    if not len(rates):
         return Interval(float("nan"), float("nan"))
     low, high = np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2])
     if bonafide.min() > spoof.max():
@@ -258,6 +253,37 @@ def separation_limit(n_bonafide: int, n_spoof: int, *, confidence: float = 0.95)
         return bonafide + spoof - bonafide * spoof - (1 - confidence) / 2
 
     return float(brentq(surplus, 0.0, 1.0, xtol=1e-12))
+
+
+def rates_of_draws(scores: np.ndarray, n_bonafide: int, draws: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the equal error rate of every sample that takes each trial a given number of times.
+
+    Args:
+        scores: Shape (n,), those of bona fide trials first.
+        n_bonafide: How many are.
+        draws: Each of shape (n,), how often a trial is taken.
+
+    Returns:
+        A fraction per draw; NaN where a class is not drawn.
+
+    Example:
+        >>> rates_of_draws(np.array([2.0, 0.0, 1.0]), 2, [np.array([1, 0, 1]), np.array([0, 1, 3])]).tolist()
+        [0.0, 1.0]
+    """
+    values, place = np.unique(scores, return_inverse=True)
+    rates = []
+    for times in draws:
+        rejected = np.append(0.0, np.cumsum(np.bincount(place[:n_bonafide], times[:n_bonafide], len(values))))
+        turned_down = np.append(
+            0.0, np.cumsum(np.bincount(place[n_bonafide:], times[n_bonafide:], len(values)))
+        )
+        if not rejected[-1] or not turned_down[-1]:
+            rates.append(float("nan"))
+            continue
+        frr, far = rejected / rejected[-1], 1 - turned_down / turned_down[-1]
+        best = int(np.argmin(np.abs(frr - far)))
+        rates.append(float(frr[best] + far[best]) / 2)
+    return np.array(rates)
 
 
 def _draw(generator: np.random.Generator, size: int) -> np.ndarray:

@@ -153,7 +153,16 @@ def trust(answers: pd.DataFrame) -> str:
     return " ".join([f"How far {name} can be trusted:", *_sentences(own)])
 
 
+BOUNDS = {
+    "split halves": "so much noise lets no correlation above {estimate:.2f} through, on average over sets.",
+    "intervals": "were the errors of the EERs independent between checkpoints (on the same trials they are less than "
+    "that), noise would not let a correlation above {estimate:.2f} through.",
+}
+
+
 def _sentences(own: pd.DataFrame) -> Iterator[str]:
+    # Halves of the same trials tell what intervals cannot: how much of the noise checkpoints share.
+    halved = "split halves" if (own["given"] == "split halves").any() else "intervals"
     said = {
         "leave_one_checkpoint_out": "its mean correlation is {estimate:.2f}, and {low:.2f} to {high:.2f} when any one "
         "checkpoint is left out;",
@@ -162,12 +171,14 @@ def _sentences(own: pd.DataFrame) -> Iterator[str]:
         "seeds_as_one": "with the seeds of a recipe as one, {estimate:.2f} (p = {p:.2g}, {n:.0f} recipes);",
         "partial": "given {given}, {estimate:.2f} is left (p = {p:.2g});",
         "shift": "within a checkpoint it goes with EER over sets by {estimate:.2f} (p = {p:.2g}, {n:.0f} sets);",
-        "split_half": "two halves of its groups agree to {estimate:.2f} ({low:.2f} to {high:.2f} over sets);",
-        "attenuation_bound": "were the errors of the EERs independent between checkpoints (on the same trials they are "
-        "less than that), noise would not let a correlation above {estimate:.2f} through.",
+        "split_half": "two halves of the trials agree on the {given} to {estimate:.2f} ({low:.2f} to {high:.2f} over "
+        "sets);",
+        "attenuation_bound": BOUNDS[halved],
     }
     for row in itertools.chain.from_iterable(
         own[own["question"] == question].to_dict("records") for question in said
     ):
+        if row["question"] == "attenuation_bound" and row["given"] != halved:
+            continue
         if row["estimate"] == row["estimate"]:
             yield said[str(row["question"])].format(**{str(key): value for key, value in row.items()})

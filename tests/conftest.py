@@ -6,12 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from hypothesis import settings
 
 # A landing must not depend on the examples of the day; at one's desk they go on being drawn anew.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+# Last digits hang on the number of threads; here and in the processes that tests start it is one, whoever calls pytest.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 MODEL = '''
 import torch

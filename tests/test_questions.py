@@ -14,8 +14,9 @@ from sharpscope.confounding import partial_correlation
 from sharpscope.correlate import correlate
 from sharpscope.permutation import max_t_p
 from sharpscope.questions import COLUMNS, ask, freedman_lane, mean_within
-from sharpscope.records import checkpoint_folder, record_name, write_group_values
-from sharpscope.reliability import split_half
+from sharpscope.records import checkpoint_folder, record_name, write_group_values, write_scores
+from sharpscope.reliability import read_scores, split_half, split_half_eer
+from sharpscope.scoring import equal_error_rate
 from sharpscope.summary import trust
 
 SETS = ("seen", "codec", "noise", "speakers", "languages")
@@ -183,7 +184,9 @@ def test_reliability_is_one_without_noise_and_bounds_the_correlation(results: pd
     row = one(noisy, "reliability", "measure")
     assert row["estimate"] < 0.6
     other = one(noisy, "reliability", "EER")["estimate"]
-    assert one(noisy, "attenuation_bound")["estimate"] == pytest.approx(math.sqrt(row["estimate"] * other))
+    assert one(noisy, "attenuation_bound", "intervals")["estimate"] == pytest.approx(
+        math.sqrt(row["estimate"] * other)
+    )
 
 
 def test_max_t_equals_its_definition_and_lies_between_raw_and_bonferroni() -> None:
@@ -240,6 +243,56 @@ def test_halves_are_weighted_by_trials_and_few_groups_give_no_number() -> None:
     assert np.isnan(split_half(values[:2], np.ones(5)))
 
 
+def test_halves_of_trials_tell_how_a_second_set_would_rank_checkpoints() -> None:
+    """Reliability is by definition the correlation with a parallel test: here the same detectors on new trials."""
+    rng = np.random.default_rng(3)
+    strength = rng.uniform(1.5, 2.5, 150)
+    truth = np.arange(240) < 120
+
+    def scored() -> np.ndarray:
+        shared = rng.normal(0, 0.7, 240)  # how hard a trial is for every detector
+        return strength[:, None] * truth + shared + rng.normal(0, 0.7, (150, 240))
+
+    def rates(scores: np.ndarray) -> np.ndarray:
+        return np.array([equal_error_rate(own[truth], own[~truth]).eer for own in scores])
+
+    halves, parallel = [], []
+    for run in range(12):
+        one, two = scored(), scored()
+        halves.append(split_half_eer(one, truth, seed=run, n_splits=10))
+        parallel.append(float(spearmanr(rates(one), rates(two)).statistic))
+    assert 0.3 < np.mean(parallel) < 0.9
+    assert np.mean(halves) == pytest.approx(np.mean(parallel), abs=0.04)
+    assert np.isnan(split_half_eer(scored()[:2], truth))
+    assert np.isnan(split_half_eer(np.ones((5, 240)), truth))
+
+
+def test_scores_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path) -> None:
+    """Equal scores on one set, other trials for one checkpoint on another: only what is comparable is used."""
+    rng = np.random.default_rng(4)
+    cells = results[["checkpoint", "sha256", "set", "subset"]].drop_duplicates()
+    trials = [f"t{i}" for i in range(40)]
+    labels = np.arange(40) % 2
+    for number, (checkpoint, sha256, name, subset) in enumerate(cells.itertuples(index=False)):
+        logits = np.stack([np.zeros(40), 2.0 * labels + rng.normal(0, 1, 40)], axis=1)
+        own = [f"x{trial}" for trial in trials] if number == 0 else trials
+        file = (
+            tmp_path / "scores" / checkpoint_folder(checkpoint, sha256) / f"{record_name(name, subset)}.txt"
+        )
+        write_scores(file, own, labels, logits)
+    known = {
+        place: scores
+        for place, scores, truth in read_scores(results, tmp_path / "scores")
+        if truth.sum() == 20
+    }
+    places = set(results[["set", "subset"]].itertuples(index=False, name=None))
+    first = tuple(cells.iloc[0][["set", "subset"]])
+    assert set(known) == places - {first}
+    assert {len(scores) for scores in known.values()} == {results["sha256"].nunique()}
+    many = results.assign(n_bonafide=1e9)
+    assert not list(read_scores(many, tmp_path / "scores"))
+
+
 def test_groups_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     cells = results[["checkpoint", "sha256", "set", "subset"]].drop_duplicates()
@@ -262,8 +315,9 @@ def test_groups_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path)
             tmp_path / "groups" / checkpoint_folder(checkpoint, sha256) / f"{record_name(name, subset)}.csv",
             rows,
         )
-    found = ask(results, groups=tmp_path / "groups")
+    found = ask(results, records=tmp_path)
     halves = found[found["question"] == "split_half"]
     assert set(halves["measure"]) == set(results["measure"])
+    assert set(halves["given"]) == {"measure"}
     assert (halves["estimate"] > 0.98).all()
-    assert ask(results, groups=tmp_path / "nowhere")["question"].ne("split_half").all()
+    assert ask(results, records=tmp_path / "nowhere")["question"].ne("split_half").all()

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from sharpscope.checkpoints import read_checkpoint
 from sharpscope.cli import main
+from sharpscope.correlate import correlate
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.results import read_results
 from sharpscope.training.augment import (
@@ -236,6 +237,30 @@ def test_a_grid_trains_the_product_once(tmp_path: Path, tone_set: Path) -> None:
     assert [(report.folder / "best.pt").stat().st_mtime_ns for report in again] == stamps
     with pytest.raises(UsageError, match=r"did you mean optimizer\.rho"):
         grid(read_recipe(path), {"rh": ["1"]})
+
+
+def test_what_a_grid_trained_is_measured_correlated_and_drawn(tmp_path: Path, tone_set: Path) -> None:
+    """Every run writes a best.pt; tables, records, curves and reliabilities go by the names in their records."""
+    path = written(tmp_path, values(tone_set, schedule__epochs=1))
+    reports = train_grid(path, {"optimizer": ["adam", "sam"]}, seeds=3, show_progress=False)
+    table = tmp_path / "results.csv"
+    files = [str(report.folder / "best.pt") for report in reports]
+    runner = CliRunner()
+    sets = f"a={tone_set},b={tone_set}"
+    measured = runner.invoke(
+        main, ["measure", *files, "--sets", sets, "--m", "4", "--out", str(table), "--quiet"]
+    )
+    assert measured.exit_code == 0, measured.output
+    names = {report.folder.name for report in reports}
+    assert set(read_results(table)["checkpoint"]) == names
+    folders = {folder.name.rpartition("-")[0] for folder in (tmp_path / "scores").iterdir()}
+    assert folders == {name.replace("=", "_").replace(",", "_") for name in names}
+    drawn = runner.invoke(main, ["plot", "det", str(table), "--out", str(tmp_path / "det.pdf")])
+    assert drawn.exit_code == 0, drawn.output
+    answers = correlate(table).questions
+    halves = answers[(answers["question"] == "split_half") & (answers["measure"] == "sam")]
+    assert set(halves["given"]) <= {"measure", "EER"}
+    assert "measure" in set(halves["given"])
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_good_state(tmp_path: Path, tone_set: Path) -> None:

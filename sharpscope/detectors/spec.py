@@ -140,6 +140,12 @@ class Detector:
     decisions: tuple[str, ...] = ()
 
     @property
+    def name(self) -> str:
+        """What tables and folders call it: the name in its record, or the stem of its file."""
+        # Every run of the trainer calls its best checkpoint best.pt; its record knows better.
+        return str((self.record or {}).get("name") or self.checkpoint_path.stem)
+
+    @property
     def device(self) -> torch.device:
         """Where the network is."""
         return next(self.module.parameters()).device

@@ -13,6 +13,7 @@ from scipy.stats import norm
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels, selection
 from sharpscope.figures.request import Request
+from sharpscope.records import checkpoint_folder, record_name
 from sharpscope.style import GREY
 
 TICKS = (0.1, 0.5, 2, 5, 10, 20, 40, 60, 80)  # per cent
@@ -58,10 +59,7 @@ def score_file(folder: Path, checkpoint: str, sha256: str, set_name: str, subset
         >>> score_file(Path("scores"), "best", "814331d088032bb4", "mlaad", "de").as_posix()
         'scores/best-814331d0/mlaad.de.txt'
     """
-    stem = f"{set_name}.{subset}" if subset else set_name
-    safe = ["".join(c if c.isalnum() or c in f"-_.+{extra}" else "_" for c in text) for text, extra in
-            ((checkpoint, ""), (stem, "@"))]  # fmt: skip
-    return folder / f"{safe[0]}-{sha256[:8]}" / f"{safe[1]}.txt"
+    return folder / checkpoint_folder(checkpoint, sha256) / f"{record_name(set_name, subset)}.txt"
 
 
 def read_score_file(path: Path) -> pd.DataFrame:
