@@ -120,6 +120,15 @@ def test_the_limit_of_separated_scores_is_reached_in_the_worst_case(n: int, k: i
         assert rate == pytest.approx(1 - (1 - 0.975**0.5) ** (1 / n), abs=1e-10)
 
 
+def test_more_errors_never_lower_the_upper_end() -> None:
+    spoof = np.arange(40.0)
+    ends = [
+        eer_interval(np.append(np.arange(100.0, 140 - wrong), np.full(wrong, -1.0)), spoof).high
+        for wrong in range(6)
+    ]
+    assert ends == sorted(ends)
+
+
 def test_separated_the_wrong_way_round_mirrors() -> None:
     right = eer_interval(np.arange(20) + 100.0, np.arange(30.0))
     wrong = eer_interval(-np.arange(20) - 100.0, -np.arange(30.0))
