@@ -212,11 +212,13 @@ def _joint_rows(way: dict[str, Any], part: pd.DataFrame, seed: int) -> list[dict
             x[:, usable], y[:, usable], n_resamples=N_BOOTSTRAP if zx.size < 5000 else 999, rng=seed
         )
         (low, high), degenerate = permutation.mean_interval(drawn), drawn.degenerate
-        row |= {"spearman": mean, "spearman_low": low, "spearman_high": high}
+        row["spearman"] = mean
         if n >= FEWEST:
+            # Fewer checkpoints resample to few orders, and the interval would be as narrow as they are.
+            row |= {"spearman_low": low, "spearman_high": high}
             null = permutation.joint_null(zx, zy, rng=seed).mean(axis=1)
             row["p"] = statistics.p_of(mean, null, exact=n <= statistics.EXACT_UP_TO)
-        row["note"] = f"{zx.shape[1]} sets, lowest {within.min():.2f}" + (
+        row["note"] = f"{zx.shape[1]} of {k} sets, lowest {within.min():.2f}" + (
             f", {degenerate} resamples without a rank dropped" if degenerate else ""
         )
     cells_x, cells_y = x.ravel(), y.ravel()

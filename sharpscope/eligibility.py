@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -62,7 +63,23 @@ def eligible_rows(table: pd.DataFrame, measures: Sequence[str] = ()) -> tuple[pd
         )
     _one_loss(table)
     left_out = [f"systems known by their score files only, in no correlation: {systems}"] if systems else []
-    return table, [*left_out, *_warnings(table)]
+    return table, [*left_out, *_copies(table), *_warnings(table)]
+
+
+def _copies(table: pd.DataFrame) -> list[str]:
+    """Warn of files that are one network: no two training runs agree to the last digit of every number."""
+    measured = table[table["value"].notna()]
+    cells = [*PLACE, *WAY, "eer", "value"]
+    names: dict[frozenset[tuple[Any, ...]], list[str]] = {}
+    for sha, part in measured.groupby("sha256", sort=False):
+        found = frozenset(part[cells].fillna(-1.0).itertuples(index=False, name=None))
+        names.setdefault(found, []).append(f"{part['checkpoint'].iloc[0]} ({str(sha)[:8]})")
+    # One number may agree by chance, as where all are zero.
+    return [
+        f"{' and '.join(same)} have the same numbers everywhere: copies of one network count as one piece of evidence"
+        for found, same in names.items()
+        if len(same) > 1 and len({cell[-1] for cell in found}) > 2
+    ]
 
 
 def _several(column: pd.Series) -> str:

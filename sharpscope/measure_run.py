@@ -134,7 +134,7 @@ class Run:
         self._looks = {}
         notes = tuple(self._anchor(detector))
         for task in self.tasks(seen_by(detector)):
-            where = f"{detector.checkpoint_path.name} on {place(task)}"
+            where = f"{detector.name} on {place(task)}"
             meter.describe(where)
             before = meter.done
             try:
@@ -182,7 +182,7 @@ class Run:
                 )
             known = len(self._wanted(detector, cells)) - len(missing)
             if found is None:
-                yield f"{detector.checkpoint_path.name} on {place(task)}: all {known} rows are there already"
+                yield f"{detector.name} on {place(task)}: all {known} rows are there already"
                 continue
             yield plan_line(detector, task, names, self.job.settings.radii, found, known)
 

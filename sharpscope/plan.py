@@ -90,7 +90,7 @@ def plan_line(
     Returns:
         One line.
     """
-    where = f"{detector.checkpoint_path.name} on {task.trials.name}"
+    where = f"{detector.name} on {task.trials.name}"
     where += f" {task.trials.subset}" if task.trials.subset else ""
     there = f", {known} rows are there already" if known else ""
     if not names:

@@ -18,7 +18,16 @@ from sharpscope.comparisons import checkpoints_by_sets, williams
 from sharpscope.confounding import attenuation_bound, granulated_kendall
 from sharpscope.permutation import AT_ONCE
 from sharpscope.reliability import split_halves
-from sharpscope.statistics import EXACT_UP_TO, blocks, orders, p_of, ranks, spearman, standardised_ranks
+from sharpscope.statistics import (
+    EXACT_UP_TO,
+    N_PERMUTATIONS,
+    blocks,
+    orders,
+    p_of,
+    ranks,
+    spearman,
+    standardised_ranks,
+)
 
 COLUMNS = (
     "question",
@@ -40,8 +49,11 @@ _BLANK: dict[str, Any] = dict.fromkeys(COLUMNS, math.nan) | {"set": "", "given":
 COVARIATES = ("loss", "grad_norm", "margin", "entropy")
 FEWEST = 5
 FEWEST_SETS = 5
-# Orders of random tests here: these are asked for every measure and covariate.
-N_ORDERS = 1_999
+# These tests are asked for every measure and covariate: tables of hundreds of checkpoints get fewer orders.
+MANY_CELLS = 5_000
+# Equal mean error rates differ in the last place with the order of the sum, and would count as a rank apart.
+DIGITS = 12
+FEW_ORDERS = 1_999
 
 
 class Cells(NamedTuple):
@@ -220,6 +232,7 @@ def _by_recipe(cells: Cells, seed: int) -> Iterator[dict[str, Any]]:
         yield answer | {"note": f"{n} recipes; fewer than 5 cannot reach 5 %"}
         return
     x, y = (np.stack([values[groups == g].mean(axis=0) for g in range(n)]) for values in (cells.x, cells.y))
+    y = y.round(DIGITS)
     yield answer | _tested(x, y, seed)
 
 
@@ -232,9 +245,13 @@ def _tested(x: np.ndarray, y: np.ndarray, seed: int) -> dict[str, float]:
     return {"estimate": float((zx * zy).sum(axis=0).mean()), "p": _joint_p(zx, zy, seed)}
 
 
+def _n_orders(cells: np.ndarray) -> int:
+    return N_PERMUTATIONS if cells.size < MANY_CELLS else FEW_ORDERS
+
+
 def _joint_p(zx: np.ndarray, zy: np.ndarray, seed: int) -> float:
     n = len(zx)
-    order = orders(n, rng=seed, n_permutations=N_ORDERS)
+    order = orders(n, rng=seed, n_permutations=_n_orders(zx))
     rows = max(1, AT_ONCE // zx.size)
     null = np.concatenate([np.einsum("bns,ns->b", zx[block], zy) for block in blocks(order, rows)])
     return p_of(float((zx * zy).sum()), null, exact=n <= EXACT_UP_TO)
@@ -283,7 +300,7 @@ def freedman_lane(
         return math.nan, math.nan
     rest = ry - rz * ((ry * rz).sum(axis=0) / scale)
     fit = ry - rest
-    order = orders(len(x), rng=seed, n_permutations=N_ORDERS)
+    order = orders(len(x), rng=seed, n_permutations=_n_orders(x))
     rows = max(1, AT_ONCE // x.size)
     null = np.concatenate(
         [(left(fit + rest[block]) * ex)[..., usable].sum(axis=(1, 2)) for block in blocks(order, rows)]
@@ -312,7 +329,7 @@ def _given(
     inside = [j for j, domain in enumerate(cells.domains) if domain == "id"]
     outside = [j for j, domain in enumerate(cells.domains) if domain == "ood"]
     if len(inside) and len(outside):
-        own = cells.y[:, inside].mean(axis=1, keepdims=True)
+        own = cells.y[:, inside].mean(axis=1, keepdims=True).round(DIGITS)
         estimate, p = freedman_lane(cells.x[:, outside], cells.y[:, outside], own, seed=seed)
         if math.isfinite(estimate):
             yield {

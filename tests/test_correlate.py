@@ -123,6 +123,24 @@ def test_few_constant_and_missing_are_said(tmp_path: Path) -> None:
     assert row(dropped.table, "set")["n"] == 5
 
 
+def test_copies_of_one_network_are_told(tmp_path: Path) -> None:
+    values = [[0.1, 0.2], [0.3, 0.4], [0.1, 0.2], [0.5, 0.6]]
+    eers = [[0.1, 0.2], [0.1, 0.2], [0.1, 0.2], [0.2, 0.3]]
+    rows = table(values, eers) + table(np.array(values) * 1.5, eers, measure="asam")
+    told = correlate(written(tmp_path, rows)).warnings
+    assert told[0].startswith("c0 (00000000) and c2 (00000000) have the same numbers everywhere")
+    apart = correlate(pd.DataFrame(rows[:4] + rows[6:])).warnings  # one number of c2 is missing
+    assert not [line for line in apart if "same numbers" in line]
+
+
+def test_too_few_for_an_interval_over_sets_get_none(tmp_path: Path) -> None:
+    rows = table([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]], [[0.1, 0.1], [0.2, 0.1], [0.3, 0.1]])
+    joint = row(correlate(written(tmp_path, rows)).table, "mean_within")
+    assert joint["spearman"] == pytest.approx(1)
+    assert math.isnan(joint["spearman_low"])
+    assert joint["note"].startswith("1 of 2 sets")
+
+
 def test_what_is_no_evidence_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="one checkpoint"):
         correlate(written(tmp_path / "1", table([[1]], [[0.1]], sets=("a",))))

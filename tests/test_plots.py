@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from sharpscope.figures import PLOTS, plot
 from sharpscope.figures.det import operating_points, score_file
 from sharpscope.figures.pairs_plot import pair_recipes
 from sharpscope.figures.profiles import by_shift
+from sharpscope.figures.scatter_plot import theil_sen
 from sharpscope.figures.selection import panel_names
 from sharpscope.figures.statistics_table import correlation_of
 from sharpscope.results import append_results
@@ -336,3 +338,10 @@ def test_command_knows_every_kind_and_writes_the_figure(tmp_path: Path) -> None:
     missing = CliRunner().invoke(main, ["plot", "shift", str(tmp_path / "none.csv")])
     assert missing.exit_code == 2
     assert "no such results file" in missing.output
+
+
+def test_a_line_through_ties_is_drawn_without_a_word() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        slope, intercept = theil_sen(np.array([1.0, 1.0, 2.0]), np.array([0.0, 0.0, 1.0]))
+    assert (slope, intercept) == (1.0, -1.0)

@@ -176,6 +176,24 @@ def test_shift_is_the_same_question_with_sets_in_place_of_checkpoints(
     assert "fewer than 5" in refused["note"]
 
 
+def test_equal_means_of_error_rates_are_ties() -> None:
+    """0.1 + 0.2 + 0.3 and 0.3 + 0.2 + 0.1 differ in the last place; recipes with those seeds share a rank."""
+    rates = {
+        "a": (0.1, 0.2, 0.3),
+        "b": (0.3, 0.2, 0.1),
+        "c": (0.2, 0.2, 0.2),
+        "d": (0.5, 0.5, 0.5),
+        "e": (0.0, 0.1, 0.2),
+    }
+    assert len({sum(own) / 3 for own in rates.values()}) > 3
+    results = make_results(sets=("seen",), recipes=tuple(rates))
+    given = [rates[row.recipe][int(row.seed)] for row in results.itertuples()]
+    values = [float("acbde".index(row.recipe)) for row in results.itertuples()]
+    found = one(ask(results.assign(eer=given, value=values)), "seeds_as_one")
+    expected = spearmanr([0, 2, 1, 3, 4], [1, 1, 1, 2, 0]).statistic
+    assert found["estimate"] == pytest.approx(expected, abs=1e-12)
+
+
 def test_reliability_is_one_without_noise_and_bounds_the_correlation(results: pd.DataFrame) -> None:
     silent = results.assign(stderr=0.0)
     assert one(ask(silent), "reliability", "measure")["estimate"] == 1.0

@@ -31,13 +31,9 @@ def command(*words: str | Path) -> str:
     """Print and run one command of sharpscope; return what it printed."""
     shown = ["sharpscope", *map(str, words)]
     print("$", " ".join(shown), flush=True)
-    done = subprocess.run(
-        [sys.executable, "-m", *shown],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        stderr=subprocess.DEVNULL,
-    )
+    done = subprocess.run([sys.executable, "-m", *shown], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("\n".join(done.stderr.splitlines()[-5:]))
     return done.stdout
 
 

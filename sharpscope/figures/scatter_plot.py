@@ -182,12 +182,35 @@ def _point(ax: Axes, row: pd.Series, coding: panels.Coding) -> None:
     )
 
 
+def theil_sen(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Return slope and intercept of the line through the median of the slopes between points.
+
+    Args:
+        x: Shape (n,), not all alike.
+        y: Shape (n,).
+
+    Returns:
+        The two numbers.
+
+    Source:
+        Theil (1950), Sen (1968).
+
+    Example:
+        >>> theil_sen(np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, 3.0, 5.0, 100.0]))
+        (17.5, -22.25)
+    """
+    # With ties among few points scipy has no variance for the interval, which nobody asked for here.
+    with np.errstate(invalid="ignore"):
+        slope, intercept = theilslopes(y, x)[:2]
+    return float(slope), float(intercept)
+
+
 def _line(ax: Axes, rows: pd.DataFrame, logarithmic: bool) -> None:
     x = np.log10(rows["value"].to_numpy()) if logarithmic else rows["value"].to_numpy()
     y = 100 * rows["eer"].to_numpy()
     if len(rows) < 3 or np.ptp(x) == 0:
         return
-    slope, intercept = theilslopes(y, x)[:2]
+    slope, intercept = theil_sen(x, y)
     ends = np.array([x.min(), x.max()])
     ax.plot(
         10**ends if logarithmic else ends,

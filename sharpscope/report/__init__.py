@@ -13,13 +13,12 @@ import jinja2
 import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
-from scipy.stats import theilslopes
 
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels, selection
 from sharpscope.figures.matrix import JOINT, per_set
 from sharpscope.figures.profiles import by_shift
-from sharpscope.figures.scatter_plot import measured, statistic_lines
+from sharpscope.figures.scatter_plot import measured, statistic_lines, theil_sen
 from sharpscope.figures.statistics_table import correlation_of
 from sharpscope.figures.surface import read_points
 from sharpscope.results import read_results, replace_file
@@ -215,7 +214,7 @@ def _variant(rows: pd.DataFrame, variant: selection.Variant, statistics: pd.Data
         words[str(name)] = statistic_lines(drawn, len(part), found)
         numbers[str(name)] = None if found is None else {k: plain(v) for k, v in found.items()}
         if len(drawn) > 2 and drawn["value"].nunique() > 1:
-            slope, intercept = theilslopes(100 * drawn["eer"], drawn["value"])[:2]
+            slope, intercept = theil_sen(drawn["value"].to_numpy(), 100 * drawn["eer"].to_numpy())
             ends = [float(drawn["value"].min()), float(drawn["value"].max())]
             lines[str(name)] = [ends, [float(intercept + slope * x) for x in ends]]
     joint = selection.statistic_of(statistics, variant, "", scope=JOINT)

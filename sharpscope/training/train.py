@@ -221,7 +221,8 @@ def train_all(
                 failed.append(f"{name}: {error}")
             meter.advance(1)
     if failed:
-        raise SharpscopeError(f"{len(failed)} of {len(recipes)} runs failed; {'; '.join(failed)}")
+        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+        raise SharpscopeError(f"{len(failed)} of {len(recipes)} runs failed; {'; '.join(failed[:3])}{more}")
     return reports
 
 
