@@ -16,8 +16,6 @@ from sharpscope.measures.precision import exact_arithmetic
 from sharpscope.set_measurement import SetRun
 from sharpscope.tasks import Task
 
-PLANNED_COSTS = {MEASURES[name].cost for name in ("sam", "loss", "grad_norm")}
-
 
 class Pace(NamedTuple):
     """How fast a detector is on this device, per trial.
@@ -74,6 +72,31 @@ def pace(detector: Detector, task: Task, run: SetRun, *, trials: int = 4) -> Pac
     return Pace((end - middle) / n, (middle - start) / n, load / n, memory)
 
 
+def evaluations(cost: str, n_radii: int) -> int:
+    """Read the registered cost of a measure: forward passes of a trial beside the shared gradients.
+
+    Args:
+        cost: As `sharpscope measures` lists it.
+        n_radii: How many radii, R.
+
+    Returns:
+        The number; of "up to" so many, all.
+
+    Raises:
+        ValueError: If the text says none of what is known.
+
+    Example:
+        >>> [evaluations(cost, 3) for cost in ("2 shared + R", "R x 20", "2 for matched", "with trace", "up to 180")]
+        [3, 60, 0, 0, 180]
+    """
+    if cost.startswith(("2 shared", "2 for", "with ")):
+        extra = cost.partition(" + ")[2] or "0"
+    else:
+        extra = cost.removeprefix("up to ").partition(",")[0]
+    each, _, times = extra.partition(" x ")
+    return (n_radii if each == "R" else int(each)) * int(times or 1)
+
+
 def plan_line(
     detector: Detector, task: Task, names: Sequence[str], radii: Sequence[float], found: Pace, known: int
 ) -> str:
@@ -96,16 +119,16 @@ def plan_line(
     if not names:
         return f"{where}: nothing to do{there}"
     grouped = sum(len(group) for group in task.groups)
-    steps = sum(len(radii) for name in names if MEASURES[name].radius)
+    shared = {MEASURES[name].cost for name in names if "shared by" in MEASURES[name].cost}
+    own = [MEASURES[name].cost for name in names if MEASURES[name].cost not in shared]
+    steps = sum(evaluations(cost, len(radii)) for cost in [*own, *shared])
     backwards = len({o for name in names for o in MEASURES[name].objectives})
     passes = grouped * (1 + 2 * backwards + steps) + len(task.labels) - grouped
     gradients = grouped * found.gradient * max(backwards, 1)
     seconds = gradients + (grouped * steps + len(task.labels) - grouped) * found.forward
-    costly = [name for name in names if MEASURES[name].cost not in PLANNED_COSTS]
-    more = f", and more for {', '.join(costly)}" if costly else ""
     return (
         f"{where}: {len(task.labels)} trials, {len(task.groups)} groups of m = {task.m}, about {passes} forward "
-        f"passes of one trial, {duration(max(seconds, len(task.labels) * found.load))}{more}, "
+        f"passes of one trial, {duration(max(seconds, len(task.labels) * found.load))}, "
         f"{found.memory / 1024**3:.1f} GiB{there}"
     )
 

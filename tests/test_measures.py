@@ -17,6 +17,7 @@ from sharpscope.errors import UsageError
 from sharpscope.measures import MEASURES, families, select_measures, worst_case
 from sharpscope.measures.group import Group
 from sharpscope.measures.registry import Values
+from sharpscope.plan import evaluations
 
 RADII = (0.05, 0.01)
 
@@ -217,6 +218,19 @@ def test_battery_weights_restored_whenever_it_fails(name: str, error: type[BaseE
             taken(name, group)
         assert group.live.checksum() == before
         assert all(p.grad is None for p in group.live.parameters)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_the_registered_cost_is_what_is_run(name: str) -> None:
+    cost = MEASURES[name].cost
+    group = group_for(name, Perceptron())
+    shared = group.forwards
+    if cost.startswith("with "):
+        taken(cost.removeprefix("with "), group)
+        shared = group.forwards
+    taken(name, group)
+    run, stated = group.forwards - shared, evaluations(cost, len(RADII))
+    assert run <= stated if cost.startswith("up to") else run == stated
 
 
 @pytest.mark.parametrize("name", MEASURES)

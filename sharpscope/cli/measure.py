@@ -97,6 +97,7 @@ def measure(checkpoints: tuple[str, ...], bonafide_index: str | None, quiet: boo
         return
     if options["dry_run"]:
         click.echo("\n".join(report.plan))
+        click.echo("next: the same command without --dry-run", err=True)
         return
     click.echo(f"{report.out}: {report.rows} rows written, {report.skipped} were there already", err=True)
     if report.failures:

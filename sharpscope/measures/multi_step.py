@@ -290,7 +290,8 @@ _NEIGHBOURHOODS: dict[str, tuple[Norm, Scaling, str]] = {
     "sam_linf": ("linf", "none", "an l-infinity ball"),
     "asam_linf": ("linf", "elementwise", "an l-infinity ball scaled by the weights"),
 }
-COST = f"R x {2 * 3 * STEPS + 3}"
+# Both starts, the gradient at the random one, and three evaluations.
+COST = f"R x {3 * (2 * STEPS + 1) + 3}"
 
 
 def _measures(base: str, norm: Norm, scaling: Scaling, where: str) -> dict[str, Measure]:
