@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,14 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import norm, rankdata
 
 from sharpscope.errors import SharpscopeError
-from sharpscope.scoring import EqualErrorRate, Interval, equal_error_rate, operating_points
+from sharpscope.scoring import (
+    EqualErrorRate,
+    Interval,
+    draw,
+    equal_error_rate,
+    operating_points,
+    rates_of_draws,
+)
 
 # Track 1 of ASVspoof 5 (Wang et al., 2024).
 SPOOF_PRIOR, MISS_COST, FALSE_ALARM_COST = 0.05, 1.0, 10.0
@@ -193,6 +201,11 @@ def normal_interval(
     return Interval(max(0.0, found.eer - half), min(1.0, found.eer + half))
 
 
+N_RESAMPLES = 1999
+# Resamples held at a time.
+AT_ONCE = 50
+
+
 class Difference(NamedTuple):
     """How two systems differ on the same trials.
 
@@ -213,8 +226,9 @@ def paired_difference(
     is_bonafide: np.ndarray,
     *,
     speakers: np.ndarray | None = None,
-    n_resamples: int = 1999,
+    n_resamples: int = N_RESAMPLES,
     seed: int = 0,
+    advance: Callable[[], object] | None = None,
 ) -> Difference:
     """Compare two systems on the same trials by a bootstrap that draws the same trials for both.
 
@@ -225,6 +239,7 @@ def paired_difference(
         speakers: Drawn whole where they are given.
         n_resamples: Draws.
         seed: Of the draws.
+        advance: Called at every draw.
 
     Returns:
         The difference of equal error rates.
@@ -239,21 +254,21 @@ def paired_difference(
     """
     if not len(first) == len(second) == len(is_bonafide):
         raise SharpscopeError(f"{len(first)} and {len(second)} scores for {len(is_bonafide)} trials")
-    groups = np.arange(len(first)) if speakers is None else np.unique(speakers, return_inverse=True)[1]
-    members = [np.flatnonzero(groups == g) for g in range(groups.max() + 1)] if speakers is not None else None
+    order = np.argsort(~is_bonafide, kind="stable")  # bona fide first
+    n, k = int(is_bonafide.sum()), int((~is_bonafide).sum())
+    parts = [(np.arange(n), n), (np.arange(k), k)]
+    if speakers is not None:
+        names, numbers = np.unique(np.asarray(speakers)[order], return_inverse=True)
+        parts = [(numbers, len(names))]
     rng = np.random.default_rng(seed)
     found = []
-    for _ in range(n_resamples):
-        if members is None:
-            drawn = np.concatenate(
-                [rng.choice(np.flatnonzero(c), int(c.sum())) for c in (is_bonafide, ~is_bonafide)]
-            )
-        else:
-            drawn = np.concatenate([members[g] for g in rng.integers(len(members), size=len(members))])
-        truth = is_bonafide[drawn]
-        if truth.any() and not truth.all():
-            found.append(_difference(first[drawn], second[drawn], truth))
-    values = np.array(found)
+    for start in range(0, n_resamples, AT_ONCE):
+        count = min(AT_ONCE, n_resamples - start)
+        draws = [np.concatenate([draw(rng, size)[own] for own, size in parts]) for _ in range(count)]
+        one = rates_of_draws(first[order], n, draws, advance=advance)
+        found.append(rates_of_draws(second[order], n, draws) - one)
+    values = np.concatenate(found)
+    values = values[np.isfinite(values)]
     low, high = np.quantile(values, [0.025, 0.975])
     side = min(int((values <= 0).sum()), int((values >= 0).sum()))
     p = min(1.0, 2 * (side + 1) / (len(values) + 1))

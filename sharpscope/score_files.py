@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sharpscope.detection import (
+    N_RESAMPLES,
     Difference,
     actual_cost,
     area_under_curve,
@@ -20,6 +21,7 @@ from sharpscope.detection import (
     paired_difference,
 )
 from sharpscope.errors import UsageError
+from sharpscope.progress import progress
 from sharpscope.scoring import eer_interval, equal_error_rate
 
 TRIAL_WORDS = (
@@ -39,6 +41,7 @@ SCORE_WORDS = ("score", "cm-score", "cm_score", "cmscore", "scores", "llr")
 LABEL_WORDS = ("label", "key", "cm-label", "cm_label", "class", "target")
 BONAFIDE = ("bonafide", "bona-fide", "bona_fide", "real", "genuine", "human")
 SPOOF = ("spoof", "spoofed", "fake", "deepfake")
+N_DRAWS = 1000
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
 
 
@@ -258,11 +261,12 @@ def join(
     )
 
 
-def judge(scored: Scored) -> dict[str, Any]:
+def judge(scored: Scored, *, advance: Callable[[], object] | None = None) -> dict[str, Any]:
     """Return every figure of merit of one system.
 
     Args:
         scored: Its scores.
+        advance: Called at every draw of the bootstrap.
 
     Returns:
         Values by name; rates as fractions.
@@ -274,7 +278,7 @@ def judge(scored: Scored) -> dict[str, Any]:
         clusters["bonafide_speakers"] = scored.speakers[scored.is_bonafide]
         clusters["spoof_speakers"] = scored.speakers[~scored.is_bonafide]
     drawn, normal = (
-        eer_interval(bonafide, spoof, **clusters),
+        eer_interval(bonafide, spoof, n_resamples=N_DRAWS, advance=advance, **clusters),
         normal_interval(found, len(bonafide), len(spoof)),
     )
     return {
@@ -309,7 +313,7 @@ class Judgement(NamedTuple):
 
 
 def score(
-    files: list[str | Path] | tuple[str | Path, ...], *, key: str | Path, higher: str = "bonafide"
+    files: Sequence[str | Path], *, key: str | Path, higher: str = "bonafide", show_progress: bool = False
 ) -> Judgement:
     """Judge one system's score file, or compare two on the same trials.
 
@@ -317,6 +321,7 @@ def score(
         files: One or two score files.
         key: Labels of the trials.
         higher: Which class scores higher.
+        show_progress: Show on standard error how many resamples are done.
 
     Returns:
         Figures of merit, and the paired difference of two.
@@ -329,7 +334,16 @@ def score(
     known = read_key(key)
     joined = [join(read_score_file(file), known, str(file), higher=higher) for file in files]
     difference = None
-    if len(joined) == 2:
-        one, two = joined
-        difference = paired_difference(one.scores, two.scores, one.is_bonafide, speakers=one.speakers)
-    return Judgement({str(file): judge(s) for file, s in zip(files, joined, strict=True)}, difference)
+    total = N_DRAWS * len(joined) + (N_RESAMPLES if len(joined) == 2 else 0)
+    with progress(total, "resamples", show=show_progress) as meter:
+        meter.describe("bootstrap")
+        systems = {
+            str(file): judge(scored, advance=meter.advance)
+            for file, scored in zip(files, joined, strict=True)
+        }
+        if len(joined) == 2:
+            one, two = joined
+            difference = paired_difference(
+                one.scores, two.scores, one.is_bonafide, speakers=one.speakers, advance=meter.advance
+            )
+    return Judgement(systems, difference)

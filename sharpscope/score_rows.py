@@ -25,6 +25,7 @@ def enter_scores(
     set_name: str,
     higher: str = "bonafide",
     force: bool = False,
+    show_progress: bool = False,
 ) -> Judgement:
     """Judge score files and add a row for each to a results table, so that closed systems stand in its EER table.
 
@@ -38,6 +39,7 @@ def enter_scores(
         set_name: The set, named as in the table's other rows.
         higher: Which class scores higher.
         force: Replace rows of the same files.
+        show_progress: As for `score`.
 
     Returns:
         What `score` found.
@@ -47,7 +49,7 @@ def enter_scores(
     """
     if not set_name:
         raise UsageError("a row of a results table needs the name of its set; give --set, such as --set itw")
-    found = score(tuple(files), key=key, higher=higher)
+    found = score(files, key=key, higher=higher, show_progress=show_progress)
     labels = {name: "bonafide" if known.is_bonafide else "spoof" for name, known in read_key(key).items()}
     shared: dict[str, Any] = {
         **dict.fromkeys(COLUMNS),

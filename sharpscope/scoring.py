@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -173,6 +173,7 @@ def eer_interval(
     n_resamples: int = 1000,
     confidence: float = 0.95,
     rng: np.random.Generator | int = 0,
+    advance: Callable[[], object] | None = None,
 ) -> Interval:
     """Percentile bootstrap interval of the equal error rate.
 
@@ -189,6 +190,7 @@ def eer_interval(
         n_resamples: Draws.
         confidence: Coverage.
         rng: Seed or generator.
+        advance: Called at every draw.
 
     Returns:
         The interval.
@@ -207,12 +209,12 @@ def eer_interval(
     if bonafide_speakers is not None and spoof_speakers is not None:
         speakers = _speaker_numbers(np.asarray(bonafide_speakers), np.asarray(spoof_speakers))
     draws = (
-        np.concatenate([_draw(generator, n), _draw(generator, len(spoof))])
+        np.concatenate([draw(generator, n), draw(generator, len(spoof))])
         if speakers is None
-        else np.concatenate([_draw(generator, size)[numbers] for numbers, size in speakers])
+        else np.concatenate([draw(generator, size)[numbers] for numbers, size in speakers])
         for _ in range(n_resamples)
     )
-    rates = rates_of_draws(np.concatenate([bonafide, spoof]), n, draws)
+    rates = rates_of_draws(np.concatenate([bonafide, spoof]), n, draws, advance=advance)
     rates = rates[np.isfinite(rates)]
     if not len(rates):
         return Interval(float("nan"), float("nan"))
@@ -252,13 +254,20 @@ def separation_limit(n_bonafide: int, n_spoof: int, *, confidence: float = 0.95)
     return float(brentq(surplus, 0.0, 1.0, xtol=1e-12))
 
 
-def rates_of_draws(scores: np.ndarray, n_bonafide: int, draws: Iterable[np.ndarray]) -> np.ndarray:
+def rates_of_draws(
+    scores: np.ndarray,
+    n_bonafide: int,
+    draws: Iterable[np.ndarray],
+    *,
+    advance: Callable[[], object] | None = None,
+) -> np.ndarray:
     """Return the equal error rate of every sample that takes each trial a given number of times.
 
     Args:
         scores: Shape (n,), those of bona fide trials first.
         n_bonafide: How many are.
         draws: Each of shape (n,), how often a trial is taken.
+        advance: Called at every draw.
 
     Returns:
         A fraction per draw; NaN where a class is not drawn.
@@ -270,6 +279,8 @@ def rates_of_draws(scores: np.ndarray, n_bonafide: int, draws: Iterable[np.ndarr
     values, place = np.unique(scores, return_inverse=True)
     rates = []
     for times in draws:
+        if advance is not None:
+            advance()
         rejected = np.append(0.0, np.cumsum(np.bincount(place[:n_bonafide], times[:n_bonafide], len(values))))
         turned_down = np.append(
             0.0, np.cumsum(np.bincount(place[n_bonafide:], times[n_bonafide:], len(values)))
@@ -283,8 +294,20 @@ def rates_of_draws(scores: np.ndarray, n_bonafide: int, draws: Iterable[np.ndarr
     return np.array(rates)
 
 
-def _draw(generator: np.random.Generator, size: int) -> np.ndarray:
-    """Return how often each of ``size`` things is drawn when as many are drawn with replacement."""
+def draw(generator: np.random.Generator, size: int) -> np.ndarray:
+    """Return how often each of some things is drawn when as many are drawn with replacement.
+
+    Args:
+        generator: Of random numbers.
+        size: How many things.
+
+    Returns:
+        Shape (size,), summing to it.
+
+    Example:
+        >>> int(draw(np.random.default_rng(0), 5).sum())
+        5
+    """
     return np.bincount(generator.integers(size, size=size), minlength=size)
 
 

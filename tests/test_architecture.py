@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "sharpscope"
-BOTTOM = {"errors"}
+BOTTOM = {"errors", "progress"}
 INPUTS = {"allocation", "checkpoints", "detectors", "corpora", "audio", "batches", "parameters", "wave_cache"}
 ANALYSIS = {
     "results",
@@ -20,7 +20,7 @@ PRESENTATION = {"cli", "figures", "tables", "style", "report"}
 
 
 def layer_of(module: str) -> int:
-    """0 errors, 1 inputs, 2 measurement, 3 analysis (no torch), 4 presentation (no torch)."""
+    """0 errors and progress, 1 inputs, 2 measurement, 3 analysis (no torch), 4 presentation (no torch)."""
     top = module.split(".")[0]
     if top == "__main__":
         return 4

@@ -28,10 +28,12 @@ def _found(
         from sharpscope.score_files import score as run
 
         click.echo("next: the same with --set NAME --out results.csv puts it into a table", err=True)
-        return run(files, key=key, higher=higher)
+        return run(files, key=key, higher=higher, show_progress=True)
     from sharpscope.score_rows import enter_scores
 
-    found = enter_scores(out, files, key=key, set_name=set_name, higher=higher, force=force)
+    found = enter_scores(
+        out, files, key=key, set_name=set_name, higher=higher, force=force, show_progress=True
+    )
     click.echo(f"wrote {len(files)} rows to {out}; next: sharpscope table eer {out}", err=True)
     return found
 
