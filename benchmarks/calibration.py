@@ -17,9 +17,8 @@ import numpy as np
 from scipy import stats
 
 from sharpscope.comparisons import williams
-from sharpscope.confounding import within_strata
+from sharpscope.confounding import freedman_lane, within_strata
 from sharpscope.permutation import bootstrap_mean_within, joint_null, max_t_p, mean_interval, swap_both
-from sharpscope.questions import freedman_lane
 from sharpscope.statistics import (
     kendall,
     kendall_interval,

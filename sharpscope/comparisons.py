@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,13 @@ FALLING = ("margin", "confidence")
 Cache = dict[bytes, tuple[np.ndarray, list[float]]]
 
 
-def compare_measures(results: pd.DataFrame, *, seed: int = 0, n_resamples: int = 9_999) -> pd.DataFrame:
+def compare_measures(
+    results: pd.DataFrame,
+    *,
+    seed: int = 0,
+    n_resamples: int = 9_999,
+    advance: Callable[[], object] | None = None,
+) -> pd.DataFrame:
     """Compare the mean within-set correlation of every pair of measures of one preset.
 
     Both measures of a pair are taken on the same checkpoints and sets. The p-value swaps them checkpoint by
@@ -55,6 +62,7 @@ def compare_measures(results: pd.DataFrame, *, seed: int = 0, n_resamples: int =
         results: Rows of a results table without duplicates.
         seed: Of random swaps and resamples.
         n_resamples: For the interval.
+        advance: Called after every pair.
 
     Returns:
         One row per pair, columns ``COLUMNS``; none when fewer than two measures were taken.
@@ -64,6 +72,8 @@ def compare_measures(results: pd.DataFrame, *, seed: int = 0, n_resamples: int =
         wide, cache = _wide(part), Cache()
         for a, b in itertools.combinations(wide, 2):
             rows.append({"preset": preset} | _pair(a, b, wide, seed, n_resamples, cache))
+            if advance is not None:
+                advance()
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     tested = found["p"].notna()
     if tested.any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from sharpscope import permutation, questions, statistics
 from sharpscope.confounding import within_strata
 from sharpscope.eligibility import PLACE, WAY, eligible_rows
 from sharpscope.errors import unknown_name
+from sharpscope.progress import progress
 from sharpscope.results import read_results, replace_file
 from sharpscope.summary import summarise, trust
 
@@ -74,6 +75,7 @@ def correlate(
     measures: Sequence[str] = (),
     by: str | None = None,
     seed: int = 0,
+    show_progress: bool = False,
 ) -> Correlation:
     """Correlate every measure with equal error rate, per set and over sets.
 
@@ -88,6 +90,7 @@ def correlate(
         measures: Names to correlate; none takes all.
         by: "recipe" or "arch": also correlate within its groups, permuting only inside them.
         seed: Of random permutations and resamples.
+        show_progress: Show on standard error how far it is.
 
     Returns:
         The tables and their words.
@@ -100,22 +103,39 @@ def correlate(
     table, warnings = eligible_rows(table, measures)
     if by not in (None, "recipe", "arch"):
         raise unknown_name("grouping", str(by), ("recipe", "arch"))
+    per_preset = table.drop_duplicates(WAY)["preset"].value_counts()
+    steps = 2 * int(per_preset.sum()) + sum(math.comb(int(ways), 2) for ways in per_preset)
+    with progress(steps, "steps", show=show_progress) as meter:
+        meter.describe("correlating")
+        found = _correlations(table, by, seed, meter.advance)
+        meter.describe("comparing measures")
+        n_resamples = N_BOOTSTRAP if len(table) < 5000 else 999
+        comparisons = comparing.compare_measures(
+            table, seed=seed, n_resamples=n_resamples, advance=meter.advance
+        )
+        meter.describe("asking further")
+        answers = questions.ask(table, records=records, seed=seed, advance=meter.advance)
+    words = summarise(found, table, warnings) + _which(comparisons)
+    if more := trust(answers):
+        words += f"\n{more}\n"
+    return Correlation(found, words, tuple(warnings), table, comparisons, answers)
+
+
+def _correlations(
+    table: pd.DataFrame, by: str | None, seed: int, advance: Callable[[], object]
+) -> pd.DataFrame:
+    """Return every correlation with its p-value, adjusted over all of them."""
     rows: list[dict[str, Any]] = []
     for way, part in _groups(table, WAY):
         rows += [_set_row(way, place, cells, seed) for place, cells in _groups(part, PLACE)]
         rows += _joint_rows(way, part, seed)
         if by is not None:
             rows += [_within_row(way, place, cells, by, seed) for place, cells in _groups(part, PLACE)]
+        advance()
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     adjust(found)
     _adjust_jointly(found, table, seed)
-    n_resamples = N_BOOTSTRAP if len(table) < 5000 else 999
-    comparisons = comparing.compare_measures(table, seed=seed, n_resamples=n_resamples)
-    answers = questions.ask(table, records=records, seed=seed)
-    words = summarise(found, table, warnings) + _which(comparisons)
-    if more := trust(answers):
-        words += f"\n{more}\n"
-    return Correlation(found, words, tuple(warnings), table, comparisons, answers)
+    return found
 
 
 def _which(comparisons: pd.DataFrame) -> str:

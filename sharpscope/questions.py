@@ -7,7 +7,7 @@ evidence is the checkpoint; sets and cells are never counted as if they were ind
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,16 +15,14 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.comparisons import checkpoints_by_sets, williams
-from sharpscope.confounding import attenuation_bound, granulated_kendall
+from sharpscope.confounding import attenuation_bound, freedman_lane, granulated_kendall, n_orders
 from sharpscope.permutation import AT_ONCE
 from sharpscope.reliability import split_halves
 from sharpscope.statistics import (
     EXACT_UP_TO,
-    N_PERMUTATIONS,
     blocks,
     orders,
     p_of,
-    ranks,
     spearman,
     standardised_ranks,
 )
@@ -49,11 +47,8 @@ _BLANK: dict[str, Any] = dict.fromkeys(COLUMNS, math.nan) | {"set": "", "given":
 COVARIATES = ("loss", "grad_norm", "margin", "entropy")
 FEWEST = 5
 FEWEST_SETS = 5
-# These tests are asked for every measure and covariate: tables of hundreds of checkpoints get fewer orders.
-MANY_CELLS = 5_000
 # Equal mean error rates differ in the last place with the order of the sum, and would count as a rank apart.
 DIGITS = 12
-FEW_ORDERS = 1_999
 
 
 class Cells(NamedTuple):
@@ -76,13 +71,20 @@ class Cells(NamedTuple):
     noise: tuple[np.ndarray, np.ndarray]
 
 
-def ask(results: pd.DataFrame, *, records: Path | None = None, seed: int = 0) -> pd.DataFrame:
+def ask(
+    results: pd.DataFrame,
+    *,
+    records: Path | None = None,
+    seed: int = 0,
+    advance: Callable[[], object] | None = None,
+) -> pd.DataFrame:
     """Answer every question that the table allows, for every measure.
 
     Args:
         results: Rows of a results table without duplicates.
         records: Where the table lies, with what `measure` wrote beside it: values of groups, scores of trials.
         seed: Of random orders.
+        advance: Called after every measure.
 
     Returns:
         One row per answer, columns ``COLUMNS``.
@@ -98,6 +100,8 @@ def ask(results: pd.DataFrame, *, records: Path | None = None, seed: int = 0) ->
             head = dict(zip(("measure", "rho", "m"), way, strict=True)) | {"preset": preset}
             for answer in _answers(way, cells, known, seed):
                 rows.append(_BLANK | head | answer)
+            if advance is not None:
+                advance()
     if records is not None and results["sha256"].nunique() <= 200:
         rows += [_BLANK | answer for answer in split_halves(results, records, seed=seed)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -245,69 +249,12 @@ def _tested(x: np.ndarray, y: np.ndarray, seed: int) -> dict[str, float]:
     return {"estimate": float((zx * zy).sum(axis=0).mean()), "p": _joint_p(zx, zy, seed)}
 
 
-def _n_orders(cells: np.ndarray) -> int:
-    return N_PERMUTATIONS if cells.size < MANY_CELLS else FEW_ORDERS
-
-
 def _joint_p(zx: np.ndarray, zy: np.ndarray, seed: int) -> float:
     n = len(zx)
-    order = orders(n, rng=seed, n_permutations=_n_orders(zx))
+    order = orders(n, rng=seed, n_permutations=n_orders(zx))
     rows = max(1, AT_ONCE // zx.size)
     null = np.concatenate([np.einsum("bns,ns->b", zx[block], zy) for block in blocks(order, rows)])
     return p_of(float((zx * zy).sum()), null, exact=n <= EXACT_UP_TO)
-
-
-def freedman_lane(
-    x: np.ndarray, y: np.ndarray, covariate: np.ndarray, *, seed: int = 0
-) -> tuple[float, float]:
-    r"""Mean within-set partial Spearman correlation given a covariate, and its p-value.
-
-    Ranks of x and y are regressed on those of the covariate in each set; the residuals of y are permuted over
-    checkpoints, in all sets at once, added back to the fit and regressed again (Freedman and Lane, 1983).
-
-    Args:
-        x: The measure, checkpoints x sets.
-        y: EER, the same shape.
-        covariate: The same shape, or checkpoints x 1.
-        seed: Of random orders.
-
-    Returns:
-        The mean partial correlation and its two-sided p-value; NaN where a column leaves no residual.
-
-    Example:
-        Nothing is left of a measure that repeats the covariate:
-
-        >>> z = np.arange(6.0)[:, None]
-        >>> freedman_lane(z, np.array([[0.0], [2], [1], [3], [5], [4]]), z)
-        (nan, nan)
-    """
-    rx, ry, rz = (ranks(values) for values in (x, y, np.broadcast_to(covariate, x.shape)))
-    rx, ry, rz = (r - r.mean(axis=0) for r in (rx, ry, rz))
-    scale = (rz**2).sum(axis=0)
-    if (scale < 1e-9).any():
-        return math.nan, math.nan
-
-    def left(r: np.ndarray) -> np.ndarray:
-        """Residuals on the covariate, standardised; ``r`` is (..., n, sets)."""
-        rest = r - rz * ((r * rz).sum(axis=-2) / scale)[..., None, :]
-        length = np.sqrt((rest**2).sum(axis=-2, keepdims=True))
-        out: np.ndarray = np.where(length > 1e-6, rest / np.maximum(length, 1e-12), np.nan)
-        return out
-
-    ex, ey = left(rx), left(ry)
-    usable = np.isfinite(ex).all(axis=0) & np.isfinite(ey).all(axis=0)
-    if not usable.any():
-        return math.nan, math.nan
-    rest = ry - rz * ((ry * rz).sum(axis=0) / scale)
-    fit = ry - rest
-    order = orders(len(x), rng=seed, n_permutations=_n_orders(x))
-    rows = max(1, AT_ONCE // x.size)
-    null = np.concatenate(
-        [(left(fit + rest[block]) * ex)[..., usable].sum(axis=(1, 2)) for block in blocks(order, rows)]
-    )
-    observed = float((ey * ex)[:, usable].sum())
-    count = int(usable.sum())
-    return observed / count, p_of(observed, np.nan_to_num(null), exact=len(x) <= EXACT_UP_TO)
 
 
 def _given(

@@ -10,10 +10,10 @@ import pytest
 from results_tables import make_results
 from scipy.stats import kendalltau, rankdata, spearmanr
 
-from sharpscope.confounding import partial_correlation
+from sharpscope.confounding import freedman_lane, partial_correlation
 from sharpscope.correlate import correlate
 from sharpscope.permutation import max_t_p
-from sharpscope.questions import COLUMNS, ask, freedman_lane, mean_within
+from sharpscope.questions import COLUMNS, ask, mean_within
 from sharpscope.records import checkpoint_folder, record_name, write_group_values, write_scores
 from sharpscope.reliability import read_scores, split_half, split_half_eer
 from sharpscope.scoring import equal_error_rate

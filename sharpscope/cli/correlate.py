@@ -19,8 +19,16 @@ from sharpscope.cli.group import main
     "--venue", default="interspeech", show_default=True, help="interspeech, ieee or web: size of figures."
 )
 @click.option("--no-figures", is_flag=True, help="Tables and summary only.")
+@click.option("--quiet", is_flag=True, help="No progress.")
 def correlate(
-    results: str, out_dir: str, measures: str | None, by: str | None, seed: int, venue: str, no_figures: bool
+    results: str,
+    out_dir: str,
+    measures: str | None,
+    by: str | None,
+    seed: int,
+    venue: str,
+    no_figures: bool,
+    quiet: bool,
 ) -> None:
     r"""Say whether sharpness goes with equal error rate, with p-values that hold.
 
@@ -32,12 +40,14 @@ def correlate(
     from sharpscope.correlate import write_correlation
 
     names = [name.strip() for name in (measures or "").split(",") if name.strip()]
-    correlation = run(results, measures=names, by=by, seed=seed)
+    correlation = run(results, measures=names, by=by, seed=seed, show_progress=not quiet)
     files = tables = write_correlation(correlation, out_dir)
     if not no_figures:
         from sharpscope.figures import write_correlation_figures
 
-        files = tables + write_correlation_figures(correlation.results, correlation, out_dir, venue=venue)
+        files = tables + write_correlation_figures(
+            correlation.results, correlation, out_dir, venue=venue, show_progress=not quiet
+        )
     click.echo(_printed(correlation.table))
     click.echo(f"\n{correlation.summary}")
     click.echo(

@@ -11,10 +11,16 @@ import pandas as pd
 from sharpscope import style
 from sharpscope.errors import UsageError
 from sharpscope.figures import scatter_plot, selection
+from sharpscope.progress import progress
 
 
 def write_correlation_figures(
-    results: pd.DataFrame, correlation: Any, out_dir: str | Path, *, venue: str = "interspeech"
+    results: pd.DataFrame,
+    correlation: Any,
+    out_dir: str | Path,
+    *,
+    venue: str = "interspeech",
+    show_progress: bool = False,
 ) -> list[Path]:
     """Write one scatter figure per measure and radius, as PDF and PNG, into ``out_dir/figures``.
 
@@ -23,6 +29,7 @@ def write_correlation_figures(
         correlation: What `correlate` returned (its ``table`` is read), the table itself, or None.
         out_dir: The folder of the correlation's tables.
         venue: A key of `sharpscope.style.VENUES`.
+        show_progress: Show on standard error how many are drawn.
 
     Returns:
         The files written.
@@ -36,14 +43,17 @@ def write_correlation_figures(
     kinds = selection.variants(selection.whole(results))
     stems = Counter(kind.stem() for kind in kinds)
     written = []
-    for kind in kinds:
-        stem = kind.stem()
-        if stems[stem] > 1:  # the same measure with another m or preset
-            stem += f"_m{kind.m:g}_{kind.preset}"
-        with style.context(venue) as where:
-            figure = scatter_plot.scatter_panels(results, kind, where, table)
-        caption = scatter_plot.scatter_caption(results, kind, table)
-        for ending in (".pdf", ".png"):
-            path = Path(out_dir) / "figures" / f"scatter_{stem}{ending}"
-            written.append(style.save(figure, path, caption=caption, venue=venue))
+    with progress(len(kinds), "figures", show=show_progress) as meter:
+        for kind in kinds:
+            meter.describe(kind.stem())
+            stem = kind.stem()
+            if stems[stem] > 1:  # the same measure with another m or preset
+                stem += f"_m{kind.m:g}_{kind.preset}"
+            with style.context(venue) as where:
+                figure = scatter_plot.scatter_panels(results, kind, where, table)
+            caption = scatter_plot.scatter_caption(results, kind, table)
+            for ending in (".pdf", ".png"):
+                path = Path(out_dir) / "figures" / f"scatter_{stem}{ending}"
+                written.append(style.save(figure, path, caption=caption, venue=venue))
+            meter.advance()
     return written
