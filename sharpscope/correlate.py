@@ -75,6 +75,7 @@ def correlate(
     measures: Sequence[str] = (),
     by: str | None = None,
     seed: int = 0,
+    records: Path | None = None,
     show_progress: bool = False,
 ) -> Correlation:
     """Correlate every measure with equal error rate, per set and over sets.
@@ -90,6 +91,7 @@ def correlate(
         measures: Names to correlate; none takes all.
         by: "recipe" or "arch": also correlate within its groups, permuting only inside them.
         seed: Of random permutations and resamples.
+        records: Folder with what `measure` wrote beside the table; None takes that of the file.
         show_progress: Show on standard error how far it is.
 
     Returns:
@@ -99,7 +101,8 @@ def correlate(
         UsageError: If nothing can be correlated: no rows, one checkpoint, or an unknown measure or grouping.
     """
     table = results if isinstance(results, pd.DataFrame) else read_results(results)
-    records = None if isinstance(results, pd.DataFrame) else Path(results).parent
+    if records is None and not isinstance(results, pd.DataFrame):
+        records = Path(results).parent
     table, warnings = eligible_rows(table, measures)
     if by not in (None, "recipe", "arch"):
         raise unknown_name("grouping", str(by), ("recipe", "arch"))

@@ -158,6 +158,12 @@ BOUNDS = {
     "intervals": "were the errors of the EERs independent between checkpoints (on the same trials they are less than "
     "that), noise would not let a correlation above {estimate:.2f} through.",
 }
+# Where the bound is 0.
+NO_BOUND = {
+    "split halves": "so much noise lets no correlation through.",
+    "intervals": "the intervals of the EERs are wider than checkpoints lie apart (on the same trials their errors are "
+    "smaller than that).",
+}
 
 
 def _sentences(own: pd.DataFrame) -> Iterator[str]:
@@ -178,7 +184,8 @@ def _sentences(own: pd.DataFrame) -> Iterator[str]:
     for row in itertools.chain.from_iterable(
         own[own["question"] == question].to_dict("records") for question in said
     ):
-        if row["question"] == "attenuation_bound" and row["given"] != halved:
+        bound = row["question"] == "attenuation_bound"
+        if row["estimate"] != row["estimate"] or (bound and row["given"] != halved):
             continue
-        if row["estimate"] == row["estimate"]:
-            yield said[str(row["question"])].format(**{str(key): value for key, value in row.items()})
+        sentence = NO_BOUND[halved] if bound and row["estimate"] < 0.005 else said[str(row["question"])]
+        yield sentence.format(**{str(key): value for key, value in row.items()})

@@ -311,6 +311,18 @@ def test_scores_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path)
     assert not list(read_scores(many, tmp_path / "scores"))
 
 
+def test_the_words_take_halves_before_intervals(results: pd.DataFrame) -> None:
+    answers = ask(results)
+    assert "were the errors of the EERs independent" in trust(answers)
+    ways = answers[answers["question"] == "leave_one_checkpoint_out"]
+    halves = ways.assign(question="attenuation_bound", given="split halves", estimate=0.5)
+    assert "lets no correlation above 0.50 through" in trust(pd.concat([answers, halves]))
+    assert "independent" not in trust(pd.concat([answers, halves]))
+    assert "lets no correlation through" in trust(pd.concat([answers, halves.assign(estimate=0.0)]))
+    wide = ask(results.assign(eer_low=0.0, eer_high=1.0))
+    assert "wider than checkpoints lie apart" in trust(wide)
+
+
 def test_groups_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     cells = results[["checkpoint", "sha256", "set", "subset"]].drop_duplicates()

@@ -14,13 +14,16 @@ TEXT = ("scope", "set", "subset", "measure", "preset", "note")
 KEY = ["set", "subset", "measure", "rho", "m", "preset"]
 
 
-def correlation_of(results: pd.DataFrame, correlation: Any = None) -> tuple[pd.DataFrame, str]:
+def correlation_of(
+    results: pd.DataFrame, correlation: Any = None, *, records: Path | None = None
+) -> tuple[pd.DataFrame, str]:
     """Return the correlation table that belongs to a results table, and its summary in words.
 
     Args:
         results: Rows of results.csv.
         correlation: What `correlate` returned, its table, or a path to correlations.csv; None computes it,
             which takes a minute or two for many measures.
+        records: Folder with what `measure` wrote beside the results, where they come from a file.
 
     Returns:
         The table and the summary; "" where there is none.
@@ -33,7 +36,7 @@ def correlation_of(results: pd.DataFrame, correlation: Any = None) -> tuple[pd.D
 
         if results["sha256"].nunique() < 2:
             return pd.DataFrame(columns=list(COLUMNS)), "One checkpoint: there is nothing to correlate."
-        correlation = correlate(results)
+        correlation = correlate(results, records=records)
     if isinstance(correlation, (str, Path)):
         words = Path(correlation).with_name("summary.md")
         summary = words.read_text(encoding="utf-8") if words.is_file() else ""

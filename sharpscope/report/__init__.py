@@ -65,7 +65,8 @@ def report(
             "the results table has no rows: nothing to report; fill it with `sharpscope measure`"
         )
     table = selection.whole(table)
-    statistics, summary = correlation_of(table, correlation)
+    records = None if isinstance(results, pd.DataFrame) else Path(results).parent
+    statistics, summary = correlation_of(table, correlation, records=records)
     data = page_data(table, statistics, read_points(landscape) if landscape else None)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(_asset("page.html")).render(
