@@ -1,8 +1,10 @@
 """Files to tensors: envelopes, prefixes, records, and files that are no checkpoints."""
 
 import argparse
+import importlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,20 @@ def test_pickled_modules_open_only_when_asked_and_say_what_they_import(
         error = capsys.readouterr().err
         assert sha256_of(tmp_path / name) in error
         assert "torch.nn.modules.linear.Linear" in error
+
+
+def test_a_pickled_module_whose_code_is_not_there_says_where_to_put_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_code.py").write_text("from torch import nn\n\n\nclass Net(nn.Linear):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    network = importlib.import_module("their_code").Net(3, 2)
+    torch.save(network, tmp_path / "whole.pt")
+    assert torch.equal(read_checkpoint(tmp_path / "whole.pt", allow_pickle=True).state["bias"], network.bias)
+    monkeypatch.undo()
+    monkeypatch.delitem(sys.modules, "their_code")
+    with pytest.raises(UsageError, match=r"the module 'their_code'; run with PYTHONPATH=DIR"):
+        read_checkpoint(tmp_path / "whole.pt", allow_pickle=True)
 
 
 def test_convert_writes_a_clean_file_that_loads_to_the_same_function(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import click
@@ -37,4 +38,15 @@ def inspect(checkpoint: str, bonafide_index: str | None, check: bool, as_json: b
         lines = value if isinstance(value, list) else [value]
         for number, line in enumerate(lines or ["-"]):
             click.echo(f"{name if number == 0 else '':<18}{line}")
-    click.echo(f"next: sharpscope measure {checkpoint} --sets ...", err=True)
+    words = ["sharpscope", "measure", checkpoint, *_given(**options, bonafide_index=bonafide_index)]
+    click.echo(f"next: {shlex.join(words)} --sets ...", err=True)
+
+
+def _given(**options: Any) -> list[str]:
+    """Return the options of this call that measuring needs as well."""
+    words = []
+    for name, value in options.items():
+        if value not in (None, False):
+            words.append(f"--{name.replace('_', '-')}")
+            words += [] if value is True else [json.dumps(value) if isinstance(value, dict) else str(value)]
+    return words
