@@ -99,7 +99,7 @@ def split_half_eer(
         return math.nan
     rng = np.random.default_rng(seed)
     order = np.argsort(~is_bonafide, kind="stable")  # bona fide first
-    halves = np.zeros((n_splits, len(order)), dtype=np.int64)
+    halves = np.zeros((n_splits, len(order)), dtype=np.int8)
     for half in halves:
         for part in (half[:n_bonafide], half[n_bonafide:]):
             part[rng.permutation(len(part))[: len(part) // 2]] = 1
