@@ -93,13 +93,13 @@ def attenuation_bound(reliabilities: Sequence[float]) -> float:
         reliabilities: Of the measure and of EER, from 0 to 1.
 
     Returns:
-        From 0 to 1.
+        From 0 to 1; NaN where one is.
 
     Example:
-        >>> attenuation_bound((0.5, 0.5))
-        0.5
+        >>> attenuation_bound((0.5, 0.5)), attenuation_bound((0.5, math.nan))
+        (0.5, nan)
     """
-    return math.sqrt(math.prod(max(0.0, value) for value in reliabilities))
+    return math.sqrt(math.prod(float(np.maximum(0.0, value)) for value in reliabilities))
 
 
 def within_strata(

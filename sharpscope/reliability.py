@@ -193,7 +193,8 @@ def split_halves(results: pd.DataFrame, folder: Path, *, seed: int = 0) -> Itera
         note = f"; groups of {missing} checkpoints missing" if missing else ""
         yield from _rows(head, "split_half", "measure", found.values(), note)
         yield from _rows(head, "split_half", "EER", (rates[place] for place in found if place in rates))
-        bounds = [attenuation_bound((found[place], rates[place])) for place in found if place in rates]
+        both = [(found[place], rates[place]) for place in found if place in rates]
+        bounds = [attenuation_bound(pair) for pair in both if all(math.isfinite(value) for value in pair)]
         yield from _rows(head, "attenuation_bound", "split halves", bounds)
 
 

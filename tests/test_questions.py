@@ -311,6 +311,36 @@ def test_scores_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path)
     assert not list(read_scores(many, tmp_path / "scores"))
 
 
+def test_a_set_without_halves_is_no_set_without_reliability(results: pd.DataFrame, tmp_path: Path) -> None:
+    """On one set all checkpoints score alike: its EER has no reliability, and the bound is that of the other sets."""
+    rng = np.random.default_rng(5)
+    labels = np.arange(60) % 2
+    sam = results[(results["measure"] == "sam") & (results["rho"] == results["rho"].max())]
+    for number, row in enumerate(sam.itertuples()):
+        folder, stem = checkpoint_folder(row.checkpoint, row.sha256), record_name(row.set, row.subset)
+        far = 0.1 * (number // len(SETS)) if row.set != "seen" else 5.0
+        bonafide = far * labels + (rng.normal(0, 0.3, 60) if row.set != "seen" else 0)
+        logits = np.stack([np.zeros(60), bonafide], axis=1)
+        write_scores(
+            tmp_path / "scores" / folder / f"{stem}.txt", [f"t{i}" for i in range(60)], labels, logits
+        )
+        cell = {
+            "preset": row.preset,
+            "m": f"{row.m:.0f}",
+            "measure": row.measure,
+            "rho": repr(row.rho),
+            "n_trials": "8",
+        }
+        groups = [cell | {"group": str(g), "value": repr(row.value + 1e-9 * rng.normal())} for g in range(6)]
+        write_group_values(tmp_path / "groups" / folder / f"{stem}.csv", groups)
+    found = ask(sam.assign(n_bonafide=30, n_spoof=30), records=tmp_path)
+    eer = found[(found["question"] == "split_half") & (found["given"] == "EER")].iloc[0]
+    bound = found[(found["question"] == "attenuation_bound") & (found["given"] == "split halves")].iloc[0]
+    assert eer["note"].startswith(bound["note"][:1])
+    assert bound["note"].startswith(f"{len(SETS) - 1} sets")
+    assert bound["low"] > 0.3
+
+
 def test_the_words_take_halves_before_intervals(results: pd.DataFrame) -> None:
     answers = ask(results)
     assert "were the errors of the EERs independent" in trust(answers)
