@@ -27,15 +27,12 @@ def _found(
     if out is None:
         from sharpscope.score_files import score as run
 
-        click.echo("next: the same with --set NAME --out results.csv puts it into a table", err=True)
         return run(files, key=key, higher=higher, show_progress=True)
     from sharpscope.score_rows import enter_scores
 
-    found = enter_scores(
+    return enter_scores(
         out, files, key=key, set_name=set_name, higher=higher, force=force, show_progress=True
     )
-    click.echo(f"wrote {len(files)} rows to {out}; next: sharpscope table eer {out}", err=True)
-    return found
 
 
 @main.command()
@@ -83,3 +80,7 @@ def score(
             f"EER of the second less the first: {100 * found.difference.value:+.2f} points "
             f"[{100 * low:+.2f}, {100 * high:+.2f}], p = {found.difference.p:.3g} (paired bootstrap)"
         )
+    if out is None:
+        click.echo("next: the same with --set NAME --out results.csv puts it into a table", err=True)
+    else:
+        click.echo(f"wrote {len(files)} rows to {out}; next: sharpscope table eer {out}", err=True)
