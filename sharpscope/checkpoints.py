@@ -234,13 +234,12 @@ def _read_pickle(path: Path, wanted: list[str]) -> Any:
     print(f"{path}: SHA-256 {sha256_of(path)}, --allow-pickle imports {names}", file=sys.stderr)
     try:
         content = torch.load(path, map_location="cpu", weights_only=False)
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"{path}: needs the code it was saved with, the module '{error.name}'; run with PYTHONPATH=DIR, the folder "
-            "that holds it"
-        ) from error
     except Exception as error:  # whatever the file's own code raises
-        raise UsageError(f"{path}: could not be loaded ({type(error).__name__}: {error})") from error
+        lacking = isinstance(error, ModuleNotFoundError)
+        hint = (
+            "; run with PYTHONPATH=DIR, the folder that holds the code it was saved with" if lacking else ""
+        )
+        raise UsageError(f"{path}: could not be loaded ({type(error).__name__}: {error}){hint}") from error
     return content.state_dict() if isinstance(content, torch.nn.Module) else content
 
 

@@ -120,7 +120,7 @@ def test_a_pickled_module_whose_code_is_not_there_says_where_to_put_it(
     assert torch.equal(read_checkpoint(tmp_path / "whole.pt", allow_pickle=True).state["bias"], network.bias)
     monkeypatch.undo()
     monkeypatch.delitem(sys.modules, "their_code")
-    with pytest.raises(UsageError, match=r"the module 'their_code'; run with PYTHONPATH=DIR"):
+    with pytest.raises(UsageError, match=r"No module named 'their_code'\); run with PYTHONPATH=DIR"):
         read_checkpoint(tmp_path / "whole.pt", allow_pickle=True)
 
 
