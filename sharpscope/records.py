@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from filelock import FileLock
 
+from sharpscope.errors import UsageError
 from sharpscope.results import replace_file
 
 GROUP_COLUMNS = ("preset", "m", "group", "measure", "rho", "value", "n_trials")
@@ -67,6 +69,53 @@ def write_scores(path: Path, trials: Sequence[str], labels: np.ndarray, logits: 
         word = "bonafide" if label else "spoof"
         lines.append(f"{'_'.join(trial.split())} {word} {bonafide - spoof!r} {spoof!r} {bonafide!r}")
     replace_file(path, "\n".join(lines) + "\n")
+
+
+def score_file(folder: Path, checkpoint: str, sha256: str, set_name: str, subset: str) -> Path:
+    """Return where `measure` keeps the scores of one checkpoint on one set.
+
+    Args:
+        folder: The folder ``scores`` beside results.csv.
+        checkpoint: Name in the results table.
+        sha256: Of the checkpoint.
+        set_name: The set.
+        subset: Its subset, "" for the whole.
+
+    Returns:
+        The path, whether or not a file is there.
+
+    Example:
+        >>> score_file(Path("scores"), "best", "814331d088032bb4", "mlaad", "de").as_posix()
+        'scores/best-814331d0/mlaad.de.txt'
+    """
+    return folder / checkpoint_folder(checkpoint, sha256) / f"{record_name(set_name, subset)}.txt"
+
+
+def read_score_file(path: Path, *, columns: Sequence[str] = ("label", "score")) -> pd.DataFrame:
+    """Read a score file written by `measure`.
+
+    Args:
+        path: Columns trial, label, score, ... separated by blanks, with a header.
+        columns: Those wanted, label and score among them.
+
+    Returns:
+        The columns.
+
+    Raises:
+        UsageError: If it is not one.
+    """
+    try:
+        table = pd.read_csv(
+            path, sep=" ", usecols=list(columns), dtype={"trial": str, "label": str, "score": float}
+        )
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{path}: not a score file ({error}); expected: trial label score ...") from error
+    strange = set(table["label"]) - {"bonafide", "spoof"}
+    if strange or table["score"].isna().any():
+        raise UsageError(
+            f"{path}: labels are bonafide and spoof and scores numbers; found {sorted(strange)[:3]}"
+        )
+    return table
 
 
 def write_group_values(path: Path, rows: Sequence[Mapping[str, str]]) -> None:

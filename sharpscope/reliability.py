@@ -12,7 +12,7 @@ import pandas as pd
 
 from sharpscope.confounding import attenuation_bound
 from sharpscope.eligibility import PLACE, WAY
-from sharpscope.records import checkpoint_folder, record_name
+from sharpscope.records import checkpoint_folder, read_score_file, record_name, score_file
 from sharpscope.scoring import rates_of_draws
 from sharpscope.statistics import standardised_ranks
 
@@ -103,9 +103,9 @@ def split_half_eer(
     for half in halves:
         for part in (half[:n_bonafide], half[n_bonafide:]):
             part[rng.permutation(len(part))[: len(part) // 2]] = 1
-    first = np.array([rates_of_draws(own[order], n_bonafide, halves) for own in scores])
-    second = np.array([rates_of_draws(own[order], n_bonafide, 1 - halves) for own in scores])
-    return _stepped_up(first, second)
+    both = np.concatenate([halves, 1 - halves])
+    rates = np.array([rates_of_draws(own[order], n_bonafide, both) for own in scores])
+    return _stepped_up(rates[:, :n_splits], rates[:, n_splits:])
 
 
 def read_groups(results: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -142,17 +142,19 @@ def read_scores(
     Yields:
         Set and subset, scores of shape (checkpoints, trials), and which trials are bona fide; nothing of a set whose
         checkpoints were not scored on the same trials, and nothing at all of more than twenty million scores.
+
+    Raises:
+        UsageError: If a file beside the table is damaged.
     """
     cells = results.drop_duplicates(["sha256", *PLACE])
     if float(cells[["n_bonafide", "n_spoof"]].to_numpy().sum()) > MOST_SCORES:
         return
     for (place, subset), part in cells.groupby(PLACE, sort=False):
-        name = f"{record_name(str(place), str(subset))}.txt"
         owners = zip(part["checkpoint"].astype(str), part["sha256"].astype(str), strict=True)
-        files = [folder / checkpoint_folder(checkpoint, sha256) / name for checkpoint, sha256 in owners]
+        files = [score_file(folder, *owner, str(place), str(subset)) for owner in owners]
         if not all(file.is_file() for file in files):
             continue
-        read = [pd.read_csv(file, sep=" ", usecols=["trial", "label", "score"]) for file in files]
+        read = [read_score_file(file, columns=("trial", "label", "score")) for file in files]
         trials = read[0][["trial", "label"]]
         if all(one[["trial", "label"]].equals(trials) for one in read):
             scores = np.stack([one["score"].to_numpy(float) for one in read])
@@ -193,8 +195,7 @@ def split_halves(results: pd.DataFrame, folder: Path, *, seed: int = 0) -> Itera
         note = f"; groups of {missing} checkpoints missing" if missing else ""
         yield from _rows(head, "split_half", "measure", found.values(), note)
         yield from _rows(head, "split_half", "EER", (rates[place] for place in found if place in rates))
-        both = [(found[place], rates[place]) for place in found if place in rates]
-        bounds = [attenuation_bound(pair) for pair in both if all(math.isfinite(value) for value in pair)]
+        bounds = [attenuation_bound((found[place], rates[place])) for place in found if place in rates]
         yield from _rows(head, "attenuation_bound", "split halves", bounds)
 
 

@@ -19,12 +19,13 @@ from sharpscope.cli.plot import KINDS, VENUES
 from sharpscope.correlate import correlate, write_correlation
 from sharpscope.errors import UsageError
 from sharpscope.figures import PLOTS, plot
-from sharpscope.figures.det import operating_points, score_file
+from sharpscope.figures.det import operating_points
 from sharpscope.figures.pairs_plot import pair_recipes
 from sharpscope.figures.profiles import by_shift
 from sharpscope.figures.scatter_plot import theil_sen
 from sharpscope.figures.selection import panel_names
 from sharpscope.figures.statistics_table import correlation_of
+from sharpscope.records import score_file
 from sharpscope.results import append_results
 
 SETS = ("19LA", "21LA", "ITW", "FakeOrReal", "a_set_with_a_rather_long_name", "MLAAD de")

@@ -12,6 +12,7 @@ from scipy.stats import kendalltau, rankdata, spearmanr
 
 from sharpscope.confounding import freedman_lane, partial_correlation
 from sharpscope.correlate import correlate
+from sharpscope.errors import UsageError
 from sharpscope.permutation import max_t_p
 from sharpscope.questions import COLUMNS, ask, mean_within
 from sharpscope.records import checkpoint_folder, record_name, write_group_values, write_scores
@@ -309,6 +310,9 @@ def test_scores_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path)
     assert {len(scores) for scores in known.values()} == {results["sha256"].nunique()}
     many = results.assign(n_bonafide=1e9)
     assert not list(read_scores(many, tmp_path / "scores"))
+    file.write_text("trial label score\nt0 bonafide much\n")
+    with pytest.raises(UsageError, match="not a score file"):
+        list(read_scores(results, tmp_path / "scores"))
 
 
 def test_a_set_without_halves_is_no_set_without_reliability(results: pd.DataFrame, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels, selection
 from sharpscope.figures.request import Request
-from sharpscope.records import checkpoint_folder, record_name
+from sharpscope.records import read_score_file, score_file
 from sharpscope.style import GREY
 
 TICKS = (0.1, 0.5, 2, 5, 10, 20, 40, 60, 80)  # per cent
@@ -40,50 +40,6 @@ def operating_points(bonafide: np.ndarray, spoof: np.ndarray) -> tuple[np.ndarra
     accepted = 1 - np.searchsorted(np.sort(spoof), thresholds, side="left") / len(spoof)
     rejected = np.searchsorted(np.sort(bonafide), thresholds, side="left") / len(bonafide)
     return accepted, rejected
-
-
-def score_file(folder: Path, checkpoint: str, sha256: str, set_name: str, subset: str) -> Path:
-    """Return where `measure` keeps the scores of one checkpoint on one set.
-
-    Args:
-        folder: The folder ``scores`` beside results.csv.
-        checkpoint: Name in the results table.
-        sha256: Of the checkpoint.
-        set_name: The set.
-        subset: Its subset, "" for the whole.
-
-    Returns:
-        The path, whether or not a file is there.
-
-    Example:
-        >>> score_file(Path("scores"), "best", "814331d088032bb4", "mlaad", "de").as_posix()
-        'scores/best-814331d0/mlaad.de.txt'
-    """
-    return folder / checkpoint_folder(checkpoint, sha256) / f"{record_name(set_name, subset)}.txt"
-
-
-def read_score_file(path: Path) -> pd.DataFrame:
-    """Read a score file written by `measure`.
-
-    Args:
-        path: Columns trial, label, score, ... separated by blanks, with a header.
-
-    Returns:
-        The columns label and score.
-
-    Raises:
-        UsageError: If it is not one.
-    """
-    try:
-        table = pd.read_csv(path, sep=" ", usecols=["label", "score"], dtype={"label": str, "score": float})
-    except (ValueError, OSError) as error:
-        raise UsageError(f"{path}: not a score file ({error}); expected: trial label score ...") from error
-    strange = set(table["label"]) - {"bonafide", "spoof"}
-    if strange or table["score"].isna().any():
-        raise UsageError(
-            f"{path}: labels are bonafide and spoof and scores numbers; found {sorted(strange)[:3]}"
-        )
-    return table
 
 
 def det(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding | None = None) -> Axes:
