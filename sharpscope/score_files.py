@@ -313,13 +313,17 @@ class Judgement(NamedTuple):
 
 
 def score(
-    files: Sequence[str | Path], *, key: str | Path, higher: str = "bonafide", show_progress: bool = False
+    files: Sequence[str | Path],
+    *,
+    key: str | Path | Mapping[str, Key],
+    higher: str = "bonafide",
+    show_progress: bool = False,
 ) -> Judgement:
     """Judge one system's score file, or compare two on the same trials.
 
     Args:
         files: One or two score files.
-        key: Labels of the trials.
+        key: Labels of the trials: a file, or what `read_key` made of it.
         higher: Which class scores higher.
         show_progress: Show on standard error how many resamples are done.
 
@@ -331,7 +335,7 @@ def score(
     """
     if not 1 <= len(files) <= 2:
         raise UsageError(f"{len(files)} score files; one is judged, two are compared")
-    known = read_key(key)
+    known = key if isinstance(key, Mapping) else read_key(key)
     joined = [join(read_score_file(file), known, str(file), higher=higher) for file in files]
     difference = None
     total = N_DRAWS * len(joined) + (N_RESAMPLES if len(joined) == 2 else 0)

@@ -49,8 +49,9 @@ def enter_scores(
     """
     if not set_name:
         raise UsageError("a row of a results table needs the name of its set; give --set, such as --set itw")
-    found = score(files, key=key, higher=higher, show_progress=show_progress)
-    labels = {name: "bonafide" if known.is_bonafide else "spoof" for name, known in read_key(key).items()}
+    known = read_key(key)
+    found = score(files, key=known, higher=higher, show_progress=show_progress)
+    labels = ["bonafide" if trial.is_bonafide else "spoof" for trial in known.values()]
     shared: dict[str, Any] = {
         **dict.fromkeys(COLUMNS),
         "set": set_name,
@@ -58,7 +59,7 @@ def enter_scores(
         "preset": "rigorous",
         "score_rule": "score_file",
         "polarity_source": f"higher={higher}",
-        "trials_hash": trials_hash(pd.DataFrame({"trial": list(labels), "label": list(labels.values())})),
+        "trials_hash": trials_hash(pd.DataFrame({"trial": list(known), "label": labels})),
         "version": sharpscope.__version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
