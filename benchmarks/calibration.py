@@ -16,10 +16,16 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from sharpscope.comparisons import williams
-from sharpscope.confounding import freedman_lane, within_strata
-from sharpscope.permutation import bootstrap_mean_within, joint_null, max_t_p, mean_interval, swap_both
-from sharpscope.statistics import (
+from sharpscope.analysis.comparisons import williams
+from sharpscope.analysis.confounding import freedman_lane, within_strata
+from sharpscope.analysis.permutation import (
+    bootstrap_mean_within,
+    joint_null,
+    max_t_p,
+    mean_interval,
+    swap_both,
+)
+from sharpscope.analysis.rank_correlation import (
     kendall,
     kendall_interval,
     kendall_p,

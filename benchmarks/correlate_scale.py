@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from sharpscope.correlate import correlate
-from sharpscope.results import COLUMNS, TEXT_COLUMNS
+from sharpscope.analysis.correlate import correlate
+from sharpscope.results.table import COLUMNS, TEXT_COLUMNS
 
 
 def correlate_scale(checkpoints: int = 1_000, sets: int = 20, measures: int = 10) -> None:

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 from scipy.stats import norm
 
-from sharpscope.scoring import eer_interval, rates_of_draws
+from sharpscope.scoring.eer import eer_interval, rates_of_draws
 
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 TRIALS = (40, 100, 400)

@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 
 from benchmarks.shared_pass import RADII, random_detector
-from sharpscope.allocation import keep_freed_memory
 from sharpscope.detectors import Detector
+from sharpscope.devices import keep_freed_memory
 from sharpscope.measures import MEASURES
 from sharpscope.measures.group import Group
+from sharpscope.measures.parameters import LiveParameters
 from sharpscope.measures.precision import exact_arithmetic
-from sharpscope.parameters import LiveParameters
 
 NAMES = ("sam", "asam")
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from sharpscope.allocation import keep_freed_memory
 from sharpscope.detectors import ARCHITECTURES
+from sharpscope.devices import keep_freed_memory
 from sharpscope.training import OPTIMIZERS
 
 STEPS = 5

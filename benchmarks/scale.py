@@ -14,11 +14,11 @@ import numpy as np
 import soundfile
 import torch
 
-from sharpscope.batches import load_groups
-from sharpscope.checkpoints import write_checkpoint
+from sharpscope.audio.batches import load_groups
+from sharpscope.audio.cache import open_cache
 from sharpscope.detectors import build
-from sharpscope.results import read_results
-from sharpscope.wave_cache import open_cache
+from sharpscope.detectors.checkpoint_file import write_checkpoint
+from sharpscope.results.table import read_results
 
 SAMPLES = 4_000
 DISTINCT = 200
@@ -26,9 +26,9 @@ DISTINCT = 200
 # One measurement in a process of its own, whose peak is then its own.
 CHILD = """
 import json, resource, sys, time
-import sharpscope.measure
+from sharpscope.measurement.measure import measure
 start = time.perf_counter()
-sharpscope.measure.measure([sys.argv[1]], [sys.argv[2]], out=sys.argv[3], show_progress=False, m=32, rho=[0.05],
+measure([sys.argv[1]], [sys.argv[2]], out=sys.argv[3], show_progress=False, m=32, rho=[0.05],
     measures=["sam", "loss"], tolerance=float(sys.argv[4]) or None, skip_missing=False, cache=False, workers=0)
 print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20]))
 """

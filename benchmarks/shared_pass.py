@@ -18,13 +18,13 @@ import numpy as np
 import soundfile
 import torch
 
-from sharpscope.allocation import keep_freed_memory
-from sharpscope.audio import fit_length, read_audio
-from sharpscope.batches import make_groups
-from sharpscope.checkpoints import write_checkpoint
+from sharpscope.audio.batches import make_groups
+from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.detectors import ARCHITECTURES, Detector, load_detector
+from sharpscope.detectors.checkpoint_file import write_checkpoint
 from sharpscope.detectors.layout import channels_last
-from sharpscope.set_measurement import Settings, measure_set
+from sharpscope.devices import keep_freed_memory
+from sharpscope.measurement.set_measurement import Settings, measure_set
 
 RADII = (0.05, 0.02, 0.01, 0.005, 0.001, 0.0005, 0.0002, 0.0001, 0.00005, 0.00002)
 M = 4

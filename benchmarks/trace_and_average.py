@@ -22,8 +22,8 @@ from benchmarks.shared_pass import random_detector
 from sharpscope.detectors import Detector
 from sharpscope.measures.average import average, average_trace, pair_rises
 from sharpscope.measures.group import Group
+from sharpscope.measures.parameters import LiveParameters
 from sharpscope.measures.precision import exact_arithmetic
-from sharpscope.parameters import LiveParameters
 
 PROBES = 30
 DRAWS = 20

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, spearmanr
 
-from sharpscope.results import COLUMNS, TEXT_COLUMNS
+from sharpscope.results.table import COLUMNS, TEXT_COLUMNS
 
 NAN = float("nan")
 

@@ -7,7 +7,7 @@ import pytest
 
 PROBE = """
 import resource, sys, torch
-from sharpscope.allocation import keep_freed_memory
+from sharpscope.devices import keep_freed_memory
 kept = keep_freed_memory() if sys.argv[1] == "keep" else False
 for _ in range(20):
     torch.ones(40_000_000).sum()

@@ -100,7 +100,7 @@ def test_modules_are_short(path: Path) -> None:
     "code",
     [
         "import sharpscope.cli",
-        "import sharpscope.correlate",
+        "import sharpscope.analysis.correlate",
         "from sharpscope.cli import main; main(['--help'], standalone_mode=False)",
         "from sharpscope.cli import main; main(['correlate', '--help'], standalone_mode=False)",
     ],

@@ -9,7 +9,7 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharpscope.audio import fit_length, read_audio
+from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.errors import SharpscopeError, UsageError
 
 

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from sharpscope.checkpoints import (
+from sharpscope.cli import main
+from sharpscope.detectors import build, load_detector
+from sharpscope.detectors.checkpoint_file import (
     globals_of,
     read_checkpoint,
     sha256_of,
@@ -21,8 +23,6 @@ from sharpscope.checkpoints import (
     write_checkpoint,
     write_safetensors,
 )
-from sharpscope.cli import main
-from sharpscope.detectors import build, load_detector
 from sharpscope.errors import UsageError
 
 STATE = {"a.weight": torch.arange(6.0).view(2, 3), "a.bias": torch.ones(2)}

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from corpus_layouts import LAYOUTS, MIXED, Folder
 
-from sharpscope.audio import read_audio
+from sharpscope.audio.decode import read_audio
 from sharpscope.cli import main
 from sharpscope.corpora import CORPORA, read_set, resolve_key
 from sharpscope.corpora.document import documentation

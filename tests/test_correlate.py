@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from sharpscope.analysis.correlate import COLUMNS, correlate, write_correlation
 from sharpscope.cli import main
-from sharpscope.correlate import COLUMNS, correlate, write_correlation
 from sharpscope.errors import UsageError
-from sharpscope.results import COLUMNS as RESULT_COLUMNS
-from sharpscope.results import append_results
+from sharpscope.results.table import COLUMNS as RESULT_COLUMNS
+from sharpscope.results.table import append_results
 
 SETS = ("a", "b")
 

@@ -21,7 +21,7 @@ from sharpscope.demo.speech import Recording, find_recordings
 from sharpscope.demo.synthesis import METHODS, SEEN, UNSEEN
 from sharpscope.demo.training import population
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.results import read_results
+from sharpscope.results.table import read_results
 from sharpscope.training.recipe import Recipe
 
 RATE = 16_000

@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from results_tables import make_results
 
 from sharpscope.cli import main
-from sharpscope.detection import (
+from sharpscope.errors import UsageError
+from sharpscope.results.comparable import eligible_rows
+from sharpscope.results.scored_systems import enter_scores
+from sharpscope.results.table import append_results, read_results
+from sharpscope.scoring.costs import (
     actual_cost,
     area_under_curve,
     costs,
@@ -23,12 +27,8 @@ from sharpscope.detection import (
     normal_interval,
     paired_difference,
 )
-from sharpscope.eligibility import eligible_rows
-from sharpscope.errors import UsageError
-from sharpscope.results import append_results, read_results
-from sharpscope.score_files import join, read_key, read_score_file, score
-from sharpscope.score_rows import enter_scores
-from sharpscope.scoring import EqualErrorRate, equal_error_rate
+from sharpscope.scoring.eer import EqualErrorRate, equal_error_rate
+from sharpscope.scoring.score_files import join, read_key, read_score_file, score
 from sharpscope.tables import table
 
 BONAFIDE, SPOOF = np.array([2, 1, 0.5, -0.2]), np.array([-2, -1, 0, 0.6, -0.7])

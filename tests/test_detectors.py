@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sharpscope.checkpoints import write_checkpoint
 from sharpscope.detectors import ARCHITECTURES, Detector, DetectorSpec, build, load_detector
-from sharpscope.detectors.preflight import preflight
-from sharpscope.detectors.recurrent import keep_from_cudnn
+from sharpscope.detectors.architectures.recurrent import keep_from_cudnn
+from sharpscope.detectors.checkpoint_file import write_checkpoint
 from sharpscope.detectors.table import PAGE, page
 from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.measurement.preflight import preflight
 
 WAVES = torch.randn(3, 32_000, generator=torch.Generator().manual_seed(5)) * 0.1
 

@@ -13,12 +13,12 @@ from scipy.fft import dct
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sharpscope.audio import fit_length, read_audio
+from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.detectors import Detector, build, load_detector
-from sharpscope.detectors.cepstra import BaselineCepstra, WideCepstra
+from sharpscope.detectors.architectures.cepstra import BaselineCepstra, WideCepstra
 from sharpscope.detectors.layout import channels_last
 from sharpscope.errors import UsageError
-from sharpscope.scoring import equal_error_rate
+from sharpscope.scoring.eer import equal_error_rate
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 needs_shared = pytest.mark.skipif(

@@ -17,12 +17,12 @@ if importlib.util.find_spec("transformers") is None:
     pytest.skip("the extra ssl is not installed", allow_module_level=True)
 
 from sharpscope.detectors import Detector, build, load_detector
-from sharpscope.detectors.conformer import ChannelTokenAttention, RelativeAttention
+from sharpscope.detectors.architectures.conformer import ChannelTokenAttention, RelativeAttention
+from sharpscope.detectors.architectures.mamba import MambaHead, Mixer
+from sharpscope.detectors.architectures.ssl import build_frontend, import_transformers, split_frontend
 from sharpscope.detectors.hugging_face import polarity_of
-from sharpscope.detectors.mamba import MambaHead, Mixer
-from sharpscope.detectors.preflight import preflight
-from sharpscope.detectors.ssl import build_frontend, import_transformers, split_frontend
 from sharpscope.errors import UsageError
+from sharpscope.measurement.preflight import preflight
 
 WAVES = 0.1 * torch.randn(2, 16_000, generator=torch.Generator().manual_seed(0))
 KERNELS = [10, 3, 3, 3, 3, 2, 2]

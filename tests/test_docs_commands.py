@@ -15,9 +15,9 @@ import torch
 from click.testing import CliRunner
 from corpus_layouts import LAYOUTS, Folder
 
-from sharpscope.checkpoints import write_checkpoint
 from sharpscope.cli import main
 from sharpscope.detectors import build
+from sharpscope.detectors.checkpoint_file import write_checkpoint
 from sharpscope.training.recipe import Recipe, toml
 from sharpscope.training.train import train
 

@@ -17,14 +17,14 @@ import pytest
 import torch
 
 from sharpscope.errors import SharpscopeError
-from sharpscope.journal import Journal
-from sharpscope.measure import measure
-from sharpscope.results import append_results, read_results
+from sharpscope.measurement.journal import Journal
+from sharpscope.measurement.measure import measure
+from sharpscope.results.table import append_results, read_results
 
 KILLS = 50
 # Children of a server that has imported torch once start at once.
 CHILDREN = multiprocessing.get_context("forkserver")
-CHILDREN.set_forkserver_preload(["sharpscope.measure", "torch"])
+CHILDREN.set_forkserver_preload(["sharpscope.measurement.measure", "torch"])
 
 
 def network(folder: Path, model_file: Path, seed: int = 0) -> Path:
@@ -260,7 +260,7 @@ def test_a_process_that_died_is_made_good_by_the_next_run(
     measure(paths, [f"tones={tone_set}"], out=tmp_path / "whole" / "r.csv", **options)
     out = tmp_path / "shared" / "r.csv"
     code = (
-        "import sys; from unittest import mock; import sharpscope.measure as m;"
+        "import sys; from unittest import mock; import sharpscope.measurement.measure as m;"
         "mock.patch.object(m, 'gather', lambda share, value: None).start();"
         "m.measure([sys.argv[1]], [sys.argv[2]], out=sys.argv[3], model=sys.argv[4], m=4, show_progress=False)"
     )

@@ -9,9 +9,8 @@ from results_tables import NAN, make_correlation, make_results
 from scipy.stats import theilslopes
 from test_style import font_types
 
-from sharpscope import style
 from sharpscope.errors import UsageError
-from sharpscope.figures import scatter, selection, write_correlation_figures
+from sharpscope.figures import scatter, selection, style, write_correlation_figures
 from sharpscope.figures.panels import settle
 from sharpscope.figures.scatter_plot import scatter_caption, scatter_panels
 

@@ -20,8 +20,8 @@ from sharpscope.measures.objectives import (
     prediction_entropy,
     signed_margin,
 )
+from sharpscope.measures.parameters import LiveParameters
 from sharpscope.measures.precision import exact_arithmetic, plain_recurrence
-from sharpscope.parameters import LiveParameters
 
 NETWORKS = {"perceptron": Perceptron, "tied": Tied, "gru": Recurrent, "attention": Attention}
 

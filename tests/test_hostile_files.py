@@ -18,9 +18,9 @@ from click.testing import CliRunner
 from safetensors.torch import save as safe_bytes
 from torch import nn
 
-from sharpscope.checkpoints import write_checkpoint
 from sharpscope.cli import main
 from sharpscope.detectors import build
+from sharpscope.detectors.checkpoint_file import write_checkpoint
 
 GOOD = {"arch": "tiny", "arch_args": {"width": 4, "depth": 2}}
 

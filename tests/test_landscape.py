@@ -16,15 +16,15 @@ from test_figures import assert_nothing_overlaps
 from test_measure import checkpoint
 from torch import nn
 
-from sharpscope import landscape_plane, style
 from sharpscope.cli import main
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.figures import surface
-from sharpscope.landscape import coordinates, landscape, walk
-from sharpscope.landscape_plane import make_plane
-from sharpscope.measure import measure
-from sharpscope.parameters import LiveParameters, dot
-from sharpscope.results import read_results
+from sharpscope.figures import style, surface
+from sharpscope.landscapes import plane as landscape_plane
+from sharpscope.landscapes.landscape import coordinates, landscape, walk
+from sharpscope.landscapes.plane import make_plane
+from sharpscope.measurement.measure import measure
+from sharpscope.measures.parameters import LiveParameters, dot
+from sharpscope.results.table import read_results
 
 
 class Quadratic(nn.Module):
@@ -201,7 +201,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same_points(
 ) -> None:
     path = checkpoint(tmp_path, model_file)
     whole = draw([path], tone_set, model_file, tmp_path / "whole")
-    from sharpscope.journal import Journal
+    from sharpscope.measurement.journal import Journal
 
     record, count = Journal.record, iter(range(100))
 

@@ -17,15 +17,15 @@ from click.testing import CliRunner
 from corpus_layouts import LAYOUTS, Folder
 from torch.nn.functional import cross_entropy
 
-from sharpscope.audio import fit_length, read_audio
-from sharpscope.batches import make_groups
+from sharpscope.analysis.correlate import correlate
+from sharpscope.audio.batches import make_groups
+from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.cli import main
-from sharpscope.correlate import correlate
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.journal import Journal
-from sharpscope.measure import measure
-from sharpscope.results import read_results
-from sharpscope.rows import weighted_mean
+from sharpscope.measurement.journal import Journal
+from sharpscope.measurement.measure import measure
+from sharpscope.measurement.rows import weighted_mean
+from sharpscope.results.table import read_results
 
 
 def checkpoint(folder: Path, model_file: Path, seed: int = 0, name: str = "net.pt") -> Path:
@@ -388,7 +388,7 @@ def test_what_was_measured_is_not_lost_to_a_set_that_cannot_be(
     tmp_path: Path, tone_set: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network that returns something else on the second set is reported; the first set's rows stand."""
-    from sharpscope.set_measurement import SetRun
+    from sharpscope.measurement.set_measurement import SetRun
 
     whole = SetRun.work
 

@@ -14,11 +14,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import sharpscope.batches
+import sharpscope.audio.batches
+from sharpscope.audio.cache import WaveCache, make_room, open_cache
 from sharpscope.errors import UsageError
-from sharpscope.measure import measure
-from sharpscope.results import read_results
-from sharpscope.wave_cache import WaveCache, make_room, open_cache
+from sharpscope.measurement.measure import measure
+from sharpscope.results.table import read_results
 
 
 def network(folder: Path, model_file: Path, seed: int = 0, **record: Any) -> Path:
@@ -181,13 +181,13 @@ def test_several_checkpoints_decode_once(
 ) -> None:
     monkeypatch.setenv("SHARPSCOPE_CACHE", str(tmp_path / "cache"))
     decoded: list[str] = []
-    read = sharpscope.batches.read_audio
+    read = sharpscope.audio.batches.read_audio
 
     def counted(path: Any, *arguments: Any, **options: Any) -> Any:
         decoded.append(str(path))
         return read(path, *arguments, **options)
 
-    monkeypatch.setattr(sharpscope.batches, "read_audio", counted)
+    monkeypatch.setattr(sharpscope.audio.batches, "read_audio", counted)
     paths = [network(tmp_path, model_file, seed) for seed in range(3)]
     cached = take(paths, [f"t={tone_set}"], model_file, tmp_path / "a.csv")
     assert len(decoded) == len(set(decoded)) == 26

@@ -14,10 +14,10 @@ from toy_networks import Formula, Perceptron, Tied, make_group, quadratic_object
 
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
+from sharpscope.measurement.plan import evaluations
 from sharpscope.measures import MEASURES, families, select_measures, worst_case
 from sharpscope.measures.group import Group
 from sharpscope.measures.registry import Values
-from sharpscope.plan import evaluations
 
 RADII = (0.05, 0.01)
 

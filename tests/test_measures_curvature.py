@@ -28,7 +28,7 @@ from sharpscope.measures.curvature import (
     trace_stderr,
 )
 from sharpscope.measures.derivatives import hessian_vector
-from sharpscope.parameters import dot
+from sharpscope.measures.parameters import dot
 
 
 def symmetric(values: list[float], seed: int = 0) -> torch.Tensor:

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 import torch
 
-from sharpscope.audio import read_audio
+from sharpscope.audio.decode import read_audio
 from sharpscope.detectors import Detector, load_detector
 from sharpscope.measures import MEASURES
 from sharpscope.measures.geometry import blocks
 from sharpscope.measures.group import Group
+from sharpscope.measures.parameters import LiveParameters
 from sharpscope.measures.precision import exact_arithmetic
-from sharpscope.parameters import LiveParameters
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared with real detectors is not here")

@@ -10,7 +10,7 @@ from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measures import MEASURES, geometry
 from sharpscope.measures.calibration import calibration_error
 from sharpscope.measures.group import Group
-from sharpscope.parameters import LiveParameters
+from sharpscope.measures.parameters import LiveParameters
 
 
 class OneLogit(torch.nn.Module):

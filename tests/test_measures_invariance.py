@@ -15,7 +15,7 @@ from toy_networks import SAMPLES, trials
 
 from sharpscope.measures import MEASURES
 from sharpscope.measures.group import Group
-from sharpscope.parameters import LiveParameters
+from sharpscope.measures.parameters import LiveParameters
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "measures.md"
 RHO = 0.02

@@ -10,8 +10,8 @@ from toy_networks import Formula, Perceptron, make_group, quadratic_objective, t
 
 from sharpscope.measures import multi_step
 from sharpscope.measures.multi_step import ascend, checkpoints, project
+from sharpscope.measures.parameters import dot
 from sharpscope.measures.worst_case import first_order
-from sharpscope.parameters import dot
 
 CURVATURE = torch.diag(torch.tensor([1.0, 5.0, 2.0], dtype=torch.float64))
 

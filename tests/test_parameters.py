@@ -6,7 +6,7 @@ from torch import nn
 from toy_networks import SAMPLES, Perceptron, Tied, trials
 
 from sharpscope.errors import SharpscopeError
-from sharpscope.parameters import LiveParameters, dot
+from sharpscope.measures.parameters import LiveParameters, dot
 
 
 def live_of(network: nn.Module) -> LiveParameters:

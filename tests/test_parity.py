@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sharpscope.measure import measure
-from sharpscope.results import read_results
+from sharpscope.measurement.measure import measure
+from sharpscope.results.table import read_results
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 pytestmark = pytest.mark.skipif(

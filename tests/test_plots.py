@@ -13,20 +13,20 @@ from scipy.stats import norm
 from test_figures import assert_nothing_overlaps
 from test_style import font_types
 
-from sharpscope import figures, style
+from sharpscope import figures
+from sharpscope.analysis.correlate import correlate, write_correlation
 from sharpscope.cli import main
 from sharpscope.cli.plot import KINDS, VENUES
-from sharpscope.correlate import correlate, write_correlation
 from sharpscope.errors import UsageError
-from sharpscope.figures import PLOTS, plot
+from sharpscope.figures import PLOTS, plot, style
 from sharpscope.figures.det import operating_points
 from sharpscope.figures.pairs_plot import pair_recipes
 from sharpscope.figures.profiles import by_shift
 from sharpscope.figures.scatter_plot import theil_sen
 from sharpscope.figures.selection import panel_names
 from sharpscope.figures.statistics_table import correlation_of
-from sharpscope.records import score_file
-from sharpscope.results import append_results
+from sharpscope.results.records import score_file
+from sharpscope.results.table import append_results
 
 SETS = ("19LA", "21LA", "ITW", "FakeOrReal", "a_set_with_a_rather_long_name", "MLAAD de")
 DRAWN_FROM_NAN = ("scatter", "heatmap", "forest", "rho-curve", "m-curve", "grow")

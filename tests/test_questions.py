@@ -10,15 +10,15 @@ import pytest
 from results_tables import make_results
 from scipy.stats import kendalltau, rankdata, spearmanr
 
-from sharpscope.confounding import freedman_lane, partial_correlation
-from sharpscope.correlate import correlate
+from sharpscope.analysis.confounding import freedman_lane, partial_correlation
+from sharpscope.analysis.correlate import correlate
+from sharpscope.analysis.permutation import max_t_p
+from sharpscope.analysis.reliability import read_scores, split_half, split_half_eer
+from sharpscope.analysis.robustness import COLUMNS, ask, mean_within
+from sharpscope.analysis.summary import trust
 from sharpscope.errors import UsageError
-from sharpscope.permutation import max_t_p
-from sharpscope.questions import COLUMNS, ask, mean_within
-from sharpscope.records import checkpoint_folder, record_name, write_group_values, write_scores
-from sharpscope.reliability import read_scores, split_half, split_half_eer
-from sharpscope.scoring import equal_error_rate
-from sharpscope.summary import trust
+from sharpscope.results.records import checkpoint_folder, record_name, write_group_values, write_scores
+from sharpscope.scoring.eer import equal_error_rate
 
 SETS = ("seen", "codec", "noise", "speakers", "languages")
 
@@ -142,7 +142,7 @@ def test_freedman_lane_equals_every_order_by_hand() -> None:
 
 def test_a_confounder_is_seen_through() -> None:
     """Sharpness and error both follow the loss: the plain test rejects nearly always, the partial one at its level."""
-    from sharpscope.statistics import spearman_p
+    from sharpscope.analysis.rank_correlation import spearman_p
 
     plain = partial = 0
     for seed in range(200):

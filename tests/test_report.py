@@ -15,9 +15,9 @@ from results_tables import NAN, make_correlation, make_points, make_results
 
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
-from sharpscope.report import DARK, SYMBOLS, page_data, report
-from sharpscope.results import append_results
-from sharpscope.style import MARKERS, PALETTE
+from sharpscope.figures.style import MARKERS, PALETTE
+from sharpscope.reports import DARK, SYMBOLS, page_data, report
+from sharpscope.results.table import append_results
 
 pytest.importorskip("plotly", reason="plotly is not installed")
 

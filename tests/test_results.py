@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharpscope.errors import UsageError
-from sharpscope.results import COLUMNS, append_results, measured_keys, read_results
+from sharpscope.results.table import COLUMNS, append_results, measured_keys, read_results
 
 
 def row(**changes: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from results_tables import make_results
 
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
-from sharpscope.results import COLUMNS, NUMBER_COLUMNS, append_results, read_results
+from sharpscope.results.table import COLUMNS, NUMBER_COLUMNS, append_results, read_results
 
 JUNK = (
     "",

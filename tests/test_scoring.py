@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.scoring import eer_interval, equal_error_rate, folded_equal_error_rate, separation_limit
+from sharpscope.scoring.eer import eer_interval, equal_error_rate, folded_equal_error_rate, separation_limit
 
 # bona fide, spoof, nearest, interpolated, convex hull
 KNOWN = {

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sharpscope import comparisons, confounding, permutation, statistics
+from sharpscope.analysis import comparisons, confounding, permutation
+from sharpscope.analysis import rank_correlation as statistics
+from sharpscope.analysis.power import power
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.power import power
 
 HL = np.array([7, 15, 19, 15, 21, 22, 57, 15, 20, 18], float)
 DISP = np.array([0, 0.964, 0, 0, 0.921, 0, 0, 1.006, 0, 1.011])

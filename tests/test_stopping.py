@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sharpscope.rows import interval
-from sharpscope.stopping import StoppingRule, groups_needed
+from sharpscope.measurement.rows import interval
+from sharpscope.measurement.stopping import StoppingRule, groups_needed
 
 
 def measured(population: np.ndarray, order: np.ndarray, tolerance: float) -> np.ndarray:

@@ -9,8 +9,8 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from pypdf import PdfReader
 
-from sharpscope import style
 from sharpscope.errors import UsageError
+from sharpscope.figures import style
 from sharpscope.figures.panels import new_figure
 
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from sharpscope.correlate import correlate
-from sharpscope.results import COLUMNS, TEXT_COLUMNS
+from sharpscope.analysis.correlate import correlate
+from sharpscope.results.table import COLUMNS, TEXT_COLUMNS
 
 ARCHITECTURES, EACH, SETS = 4, 6, 7
 

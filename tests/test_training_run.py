@@ -16,11 +16,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from sharpscope.checkpoints import read_checkpoint
+from sharpscope.analysis.correlate import correlate
 from sharpscope.cli import main
-from sharpscope.correlate import correlate
+from sharpscope.detectors.checkpoint_file import read_checkpoint
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.results import read_results
+from sharpscope.results.table import read_results
 from sharpscope.training.augment import (
     CODECS,
     at_ratio,
@@ -350,7 +350,7 @@ def test_a_pretrained_front_end_is_the_start(tmp_path: Path, tone_set: Path) -> 
         pytest.skip("transformers is not installed")
     from safetensors.torch import save_file
 
-    from sharpscope.detectors.ssl import build_frontend
+    from sharpscope.detectors.architectures.ssl import build_frontend
     from sharpscope.training.start import start
 
     sizes: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sharpscope.measures.group import Group
 from sharpscope.measures.objectives import OBJECTIVES, Objective, get_objective
-from sharpscope.parameters import LiveParameters
+from sharpscope.measures.parameters import LiveParameters
 
 SAMPLES = 6
 

@@ -8,8 +8,8 @@ import soundfile
 import torch
 
 from sharpscope.detectors import load_detector
-from sharpscope.detectors.preflight import preflight
-from sharpscope.measure import measure
+from sharpscope.measurement.measure import measure
+from sharpscope.measurement.preflight import preflight
 
 HERE = Path(__file__).parent
 

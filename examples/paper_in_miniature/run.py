@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 import sharpscope
-from sharpscope.results import read_results
+from sharpscope.results.table import read_results
 from sharpscope.training.recipe import toml
 
 ARCHITECTURES = ("tiny", "tiny-gru")

@@ -36,8 +36,8 @@ def correlate(
     sharpscope correlate results.csv
     sharpscope correlate results.csv --by arch --venue ieee
     """
-    from sharpscope.correlate import correlate as run
-    from sharpscope.correlate import write_correlation
+    from sharpscope.analysis.correlate import correlate as run
+    from sharpscope.analysis.correlate import write_correlation
 
     names = [name.strip() for name in (measures or "").split(",") if name.strip()]
     correlation = run(results, measures=names, by=by, seed=seed, show_progress=not quiet)

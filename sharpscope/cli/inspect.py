@@ -25,7 +25,7 @@ from sharpscope.cli.values import read_arguments
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect(checkpoint: str, bonafide_index: str | None, check: bool, as_json: bool, **options: Any) -> None:
     """Say what a checkpoint is: its architecture, what was assumed, its polarity, its live parameters."""
-    from sharpscope.detectors.description import describe
+    from sharpscope.measurement.inspection import describe
 
     index = None if bonafide_index is None else int(bonafide_index)
     facts = describe(checkpoint, check=check, bonafide_index=index, **options)

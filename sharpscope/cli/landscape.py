@@ -52,9 +52,9 @@ def landscape(
     """
     from pathlib import Path
 
-    from sharpscope import style
+    from sharpscope.figures import style
     from sharpscope.figures.surface import plot_landscape
-    from sharpscope.landscape import landscape as run
+    from sharpscope.landscapes.landscape import landscape as run
 
     style.venue_named(venue)
     done = run(

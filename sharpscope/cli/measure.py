@@ -88,8 +88,8 @@ def measure(checkpoints: tuple[str, ...], bonafide_index: str | None, quiet: boo
     sharpscope measure ckpt.pt --sets itw,mlaad --data /corpora
     sharpscope measure *.pth --sets mine=protocol.csv --rho 0.05,0.01
     """
-    from sharpscope.distributed import this_share
-    from sharpscope.measure import measure as run
+    from sharpscope.devices import this_share
+    from sharpscope.measurement.measure import measure as run
 
     index = None if bonafide_index is None else int(bonafide_index)
     report = run(checkpoints, bonafide_index=index, show_progress=not quiet, **_drop_empty(options))

@@ -19,7 +19,7 @@ def power(n: int, sets: int, measures: int, chance: float, alpha: float) -> None
     \b
     sharpscope power --n 12 --sets 5
     """
-    from sharpscope.power import power as run
+    from sharpscope.analysis.power import power as run
 
     found = run(n, sets=sets, measures=measures, chance=chance, alpha=alpha)
     rows = [("smallest p-value in one set", f"{found.smallest_p:.2g}  (a perfect order of {n})")]

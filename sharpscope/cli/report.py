@@ -31,7 +31,7 @@ def report(results: str, out: str, landscape: str | None, correlation: str | Non
     """
     from pathlib import Path
 
-    from sharpscope.report import report as write
+    from sharpscope.reports import report as write
 
     path = write(results, out, landscape=landscape, correlation=correlation, title=title)
     click.echo(

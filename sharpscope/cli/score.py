@@ -10,7 +10,7 @@ import click
 from sharpscope.cli.group import main
 
 if TYPE_CHECKING:
-    from sharpscope.score_files import Judgement
+    from sharpscope.scoring.score_files import Judgement
 
 PERCENT = ("eer", "eer_low", "eer_high", "eer_low_normal", "eer_high_normal", "eer_interpolated", "eer_rocch")
 
@@ -25,10 +25,10 @@ def _found(
     files: tuple[str, ...], key: str, higher: str, out: str | None, set_name: str, force: bool
 ) -> Judgement:
     if out is None:
-        from sharpscope.score_files import score as run
+        from sharpscope.scoring.score_files import score as run
 
         return run(files, key=key, higher=higher, show_progress=True)
-    from sharpscope.score_rows import enter_scores
+    from sharpscope.results.scored_systems import enter_scores
 
     return enter_scores(
         out, files, key=key, set_name=set_name, higher=higher, force=force, show_progress=True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sharpscope.correlate import Correlation
+from sharpscope.analysis.correlate import Correlation
 from sharpscope.demo.division import SHIFTS
 from sharpscope.demo.run import DemoReport
 

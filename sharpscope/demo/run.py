@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import torch
 
-from sharpscope.correlate import Correlation, correlate, write_correlation
+from sharpscope.analysis.correlate import Correlation, correlate, write_correlation
 from sharpscope.demo.benchmark import build_benchmark
 from sharpscope.demo.debian import fetch_speech
 from sharpscope.demo.division import divide, size_of
 from sharpscope.demo.speech import find_recordings
 from sharpscope.demo.training import EPOCHS, population
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.measure import measure
+from sharpscope.measurement.measure import measure
 from sharpscope.progress import progress
 from sharpscope.training.train import train_all
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from sharpscope.detectors import (
+from sharpscope.detectors.architecture import Architecture
+from sharpscope.detectors.architectures import (
     aasist,
     lcnn,
     nes2net,
@@ -18,7 +19,6 @@ from sharpscope.detectors import (
     tiny,
     tssdnet,
 )
-from sharpscope.detectors.architecture import Architecture
 from sharpscope.detectors.spec import Detector, DetectorSpec
 from sharpscope.errors import unknown_name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sharpscope.checkpoints import read_checkpoint, write_safetensors
+from sharpscope.detectors.checkpoint_file import read_checkpoint, write_safetensors
 from sharpscope.detectors.fitting import check_numbers
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sharpscope.checkpoints import read_checkpoint
+from sharpscope.detectors.architectures.ssl import NORM, import_transformers
+from sharpscope.detectors.checkpoint_file import read_checkpoint
 from sharpscope.detectors.fitting import build_to_fit, fill
 from sharpscope.detectors.spec import Detector, DetectorSpec
-from sharpscope.detectors.ssl import NORM, import_transformers
 from sharpscope.errors import UsageError
 
 # Classifiers that take the wave itself.

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from sharpscope.checkpoints import is_torchscript, read_checkpoint
 from sharpscope.detectors import hugging_face, torchscript
+from sharpscope.detectors.architectures.recurrent import keep_from_cudnn
+from sharpscope.detectors.checkpoint_file import is_torchscript, read_checkpoint
 from sharpscope.detectors.fitting import fill
 from sharpscope.detectors.layout import channels_last
-from sharpscope.detectors.recurrent import keep_from_cudnn
 from sharpscope.detectors.resolution import check_record, resolve
 from sharpscope.detectors.spec import Detector, DetectorSpec
 from sharpscope.errors import UsageError

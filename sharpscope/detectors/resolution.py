@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from sharpscope import detectors
-from sharpscope.checkpoints import Checkpoint
+from sharpscope.detectors.checkpoint_file import Checkpoint
 from sharpscope.detectors.fitting import build_to_fit
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.detectors.user_model import build_user_model
@@ -19,7 +19,7 @@ SAM_ANTISPOOFING_ENVELOPE = {"optimizer", "epoch"}
 LARGEST_ARGUMENT = 100_000
 FAIRSEQ_HINT = (
     " The front-end is a self-supervised one whose head is not known here; in your own model file, "
-    "sharpscope.detectors.ssl.split_frontend and build_frontend read it."
+    "sharpscope.detectors.architectures.ssl.split_frontend and build_frontend read it."
 )
 
 

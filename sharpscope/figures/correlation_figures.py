@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from sharpscope import style
 from sharpscope.errors import UsageError
-from sharpscope.figures import scatter_plot, selection
+from sharpscope.figures import scatter_plot, selection, style
 from sharpscope.progress import progress
 
 
@@ -28,7 +27,7 @@ def write_correlation_figures(
         results: Rows of results.csv, as `read_results` gives them.
         correlation: What `correlate` returned (its ``table`` is read), the table itself, or None.
         out_dir: The folder of the correlation's tables.
-        venue: A key of `sharpscope.style.VENUES`.
+        venue: A key of `sharpscope.figures.style.VENUES`.
         show_progress: Show on standard error how many are drawn.
 
     Returns:

@@ -13,8 +13,8 @@ from scipy.stats import norm
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels, selection
 from sharpscope.figures.request import Request
-from sharpscope.records import read_score_file, score_file
-from sharpscope.style import GREY
+from sharpscope.figures.style import GREY
+from sharpscope.results.records import read_score_file, score_file
 
 TICKS = (0.1, 0.5, 2, 5, 10, 20, 40, 60, 80)  # per cent
 

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sharpscope import style
 from sharpscope.errors import UsageError, unknown_name
-from sharpscope.figures import det, layers_plot, matrix, pairs_plot, profiles, scatter_plot, selection
+from sharpscope.figures import det, layers_plot, matrix, pairs_plot, profiles, scatter_plot, selection, style
 from sharpscope.figures.request import Plotted, Request
 from sharpscope.figures.statistics_table import correlation_of
 
@@ -104,7 +103,7 @@ def plot(
         kind: A key of ``PLOTS``.
         results: The results file, or its table.
         out: Where to write it (.pdf, .png or .svg); nothing is written when None.
-        venue: A key of `sharpscope.style.VENUES`.
+        venue: A key of `sharpscope.figures.style.VENUES`.
         correlation: What `correlate` returned, or its correlations.csv; computed when the kind needs it and
             None is given.
         measure: Measure shown; None takes the paper's.
@@ -122,7 +121,7 @@ def plot(
     """
     if kind not in PLOTS:
         raise unknown_name("kind of figure", kind, PLOTS)
-    from sharpscope.results import read_results
+    from sharpscope.results.table import read_results
 
     folder = None
     if not isinstance(results, pd.DataFrame):

@@ -11,7 +11,7 @@ from sharpscope.errors import UsageError
 from sharpscope.figures import panels
 from sharpscope.figures.profiles import by_shift
 from sharpscope.figures.request import Request
-from sharpscope.results import about_blocks, measure_and_block
+from sharpscope.results.table import about_blocks, measure_and_block
 
 MOST = 60  # blocks; more lines than that have no room on a page
 LINE = 0.17  # inches a block

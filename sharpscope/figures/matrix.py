@@ -15,7 +15,7 @@ from sharpscope.errors import UsageError
 from sharpscope.figures import panels, selection
 from sharpscope.figures.request import Request
 from sharpscope.figures.selection import number, probability
-from sharpscope.style import DIVERGING, GREY, PALETTE
+from sharpscope.figures.style import DIVERGING, GREY, PALETTE
 
 FEWEST = 5  # checkpoints below which no p-value can reach .05
 JOINT = "mean_within"  # mean over sets, checkpoints permuted jointly; the pooled cloud is never drawn

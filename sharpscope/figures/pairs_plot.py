@@ -14,7 +14,7 @@ from sharpscope.errors import UsageError, unknown_name
 from sharpscope.figures import panels, selection
 from sharpscope.figures.request import Request
 from sharpscope.figures.scatter_plot import measured, one_set
-from sharpscope.style import marks
+from sharpscope.figures.style import marks
 
 
 class Pairing(NamedTuple):

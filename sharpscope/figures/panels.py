@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
 from sharpscope.figures import selection
-from sharpscope.style import GREY, Mark, Venue, marks
+from sharpscope.figures.style import GREY, Mark, Venue, marks
 
 
 def new_figure(width: float, height: float) -> Figure:

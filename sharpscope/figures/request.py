@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from sharpscope.errors import UsageError
 from sharpscope.figures import selection
-from sharpscope.style import Venue
+from sharpscope.figures.style import Venue
 
 
 class Request(NamedTuple):

@@ -15,7 +15,7 @@ from scipy.stats import theilslopes
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels, selection
 from sharpscope.figures.selection import Variant, number, probability
-from sharpscope.style import GREY, Venue
+from sharpscope.figures.style import GREY, Venue
 
 LOGARITHMIC_FROM = 30.0  # largest over smallest value
 

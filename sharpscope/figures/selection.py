@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from sharpscope.errors import UsageError, unknown_name
-from sharpscope.results import about_blocks, of_networks
+from sharpscope.results.table import about_blocks, of_networks
 
 # Units of what `measure` writes; rises of the loss are in nats.
 UNITS = {

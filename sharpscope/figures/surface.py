@@ -13,11 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
-from sharpscope import style
 from sharpscope.errors import UsageError
-from sharpscope.figures import panels, selection
+from sharpscope.figures import panels, selection, style
 from sharpscope.figures.request import Plotted
-from sharpscope.style import SEQUENTIAL, marks
+from sharpscope.figures.style import SEQUENTIAL, marks
 
 AXIS_WORDS = {
     "random": "random direction, filter norms",
@@ -183,7 +182,7 @@ def plot_landscape(
     Args:
         points: landscape.csv, or its table.
         kind: "contour" or "surface" for two-dimensional slices; one-dimensional ones are lines.
-        venue: A key of `sharpscope.style.VENUES`.
+        venue: A key of `sharpscope.figures.style.VENUES`.
 
     Returns:
         The figure and its caption.

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from sharpscope.measures.derivatives import hessian_vector
 from sharpscope.measures.group import Group
+from sharpscope.measures.parameters import dot
 from sharpscope.measures.registry import Measure, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
 from sharpscope.measures.worst_case import FLAT
-from sharpscope.parameters import dot
 
 STEPS = 20
 PROBES = 30

@@ -12,8 +12,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sharpscope.errors import SharpscopeError
 from sharpscope.measures.group import Group
+from sharpscope.measures.parameters import Direction, dot
 from sharpscope.measures.precision import plain_recurrence
-from sharpscope.parameters import Direction, dot
 
 
 @contextmanager

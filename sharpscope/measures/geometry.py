@@ -13,10 +13,10 @@ from sharpscope.errors import SharpscopeError
 from sharpscope.measures.derivatives import trial_gradients
 from sharpscope.measures.group import Group
 from sharpscope.measures.objectives import signed_margin
+from sharpscope.measures.parameters import block_of, dot
 from sharpscope.measures.registry import Measure, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
 from sharpscope.measures.worst_case import FLAT
-from sharpscope.parameters import block_of, dot
 
 
 def _mean(group: Group, per_trial: Tensor) -> Values:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sharpscope.errors import SharpscopeError
 from sharpscope.measures.objectives import get_objective, prediction_entropy
-from sharpscope.parameters import Direction, LiveParameters, dot
+from sharpscope.measures.parameters import Direction, LiveParameters, dot
 
 Forward = Callable[[Tensor], Tensor]
 TrialLoss = Callable[[Tensor, Tensor], Tensor]

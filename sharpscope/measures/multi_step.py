@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from sharpscope.measures.group import Group
+from sharpscope.measures.parameters import dot
 from sharpscope.measures.registry import ANDRIUSHCHENKO, Measure, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
 from sharpscope.measures.worst_case import Norm, ascent_direction, first_order
-from sharpscope.parameters import dot
 
 STEPS = 20
 MOMENTUM = 0.75

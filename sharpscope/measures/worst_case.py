@@ -9,9 +9,9 @@ from typing import Literal
 from torch import Tensor
 
 from sharpscope.measures.group import Group
+from sharpscope.measures.parameters import dot
 from sharpscope.measures.registry import FORET, KWON, SHARED, Measure, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
-from sharpscope.parameters import dot
 
 Norm = Literal["l2", "linf"]
 

@@ -17,7 +17,7 @@ from sharpscope.figures.matrix import JOINT, per_set, stars
 from sharpscope.figures.pairs_plot import pair_recipes
 from sharpscope.figures.selection import number, probability
 from sharpscope.figures.statistics_table import correlation_of
-from sharpscope.results import EER_ONLY
+from sharpscope.results.table import EER_ONLY
 from sharpscope.tables.layout import Cell, Table, percent
 
 

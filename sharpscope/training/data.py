@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from sharpscope.audio import fit_length, read_audio
-from sharpscope.batches import balanced_subset
+from sharpscope.audio.batches import balanced_subset
+from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.corpora import read_set
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.training.augment import augmented

@@ -18,13 +18,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 import sharpscope
-from sharpscope.allocation import keep_freed_memory
-from sharpscope.checkpoints import write_checkpoint
 from sharpscope.detectors import ARCHITECTURES, Detector
-from sharpscope.distributed import Share
+from sharpscope.detectors.checkpoint_file import write_checkpoint
+from sharpscope.devices import Share, keep_freed_memory
 from sharpscope.errors import SharpscopeError
 from sharpscope.progress import Meter, progress
-from sharpscope.scoring import equal_error_rate
+from sharpscope.scoring.eer import equal_error_rate
 from sharpscope.training.average import DenseAverage
 from sharpscope.training.data import Listed, TrainingTrials, listed, load, order_of
 from sharpscope.training.optimizer import make_optimizer, radius_at, rate_at

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sharpscope.checkpoints import read_checkpoint
 from sharpscope.detectors import ARCHITECTURES, build
+from sharpscope.detectors.architectures.ssl import PREFIXES, frontend_arguments, split_frontend
+from sharpscope.detectors.checkpoint_file import read_checkpoint
 from sharpscope.detectors.fitting import fill
-from sharpscope.detectors.ssl import PREFIXES, frontend_arguments, split_frontend
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.training.recipe import Recipe, toml
 

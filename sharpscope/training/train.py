@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from sharpscope.distributed import this_share
+from sharpscope.devices import this_share
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.progress import progress
 from sharpscope.training.recipe import Recipe, locate, read_recipe

@@ -1,0 +1,128 @@
+"""Several processes on one measurement, started by ``torchrun``: who takes what, and who tells whom at the end.
+
+Processes share no state while they work: each records the groups it owns in its own journal file, on a folder that
+all of them see, and whoever finds a set complete writes its rows. The only collective comes last.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import datetime
+import os
+import sys
+from typing import Any, NamedTuple
+
+import torch.distributed
+
+from sharpscope.errors import UsageError
+
+# A process with little to do waits for the others this long.
+PATIENCE = datetime.timedelta(days=14)
+
+
+class Share(NamedTuple):
+    """Which part of the work this process takes.
+
+    Attributes:
+        rank: This process, from 0.
+        world: Number of processes.
+        local: This process among those of its machine; chooses the GPU.
+
+    Example:
+        >>> [n for n in range(7) if Share(1, 3).owns(n)]
+        [1, 4]
+    """
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no other process."""
+        return self.world == 1
+
+    def owns(self, number: int) -> bool:
+        """Tell whether a piece of work is this process'.
+
+        Args:
+            number: Of the piece, counted alike in every process.
+
+        Returns:
+            True for every ``world``-th number, from ``rank``.
+        """
+        return number % self.world == self.rank
+
+
+ALONE = Share()
+
+
+def this_share() -> Share:
+    """Return this process' share, from the variables that ``torchrun`` sets; all of it where they are not set.
+
+    Returns:
+        The share.
+
+    Raises:
+        UsageError: If the variables contradict each other.
+    """
+    try:
+        rank, world, local = (
+            int(os.environ.get(name, default))
+            for name, default in (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
+        )
+    except ValueError as error:
+        raise UsageError(f"RANK, WORLD_SIZE and LOCAL_RANK must be whole numbers ({error})") from None
+    if not 0 <= rank < world:
+        raise UsageError(f"RANK is {rank} and WORLD_SIZE {world}; start processes with torchrun")
+    return Share(rank, world, local)
+
+
+def gather(share: Share, value: Any) -> list[Any] | None:
+    """Collect one value of every process in the first one, when all have come here.
+
+    Args:
+        share: This process.
+        value: Anything that can be pickled.
+
+    Returns:
+        The values in order of rank in process 0; None in the others.
+    """
+    if share.alone:
+        return [value]
+    torch.distributed.init_process_group("gloo", timeout=PATIENCE)
+    try:
+        found: list[Any] | None = [None] * share.world if share.rank == 0 else None
+        torch.distributed.gather_object(value, found)
+    finally:
+        torch.distributed.destroy_process_group()
+    return found
+
+
+# Of glibc's malloc.h.
+_TRIM_THRESHOLD = -1
+_MMAP_THRESHOLD = -3
+_LARGEST = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Ask the C library to reuse large blocks within this process.
+
+    By default glibc maps every block above 32 MiB anew and unmaps it when it is freed, and the kernel zeroes
+    its pages each time: for activations of raw-waveform networks that takes longer than their arithmetic.
+    Values do not change; the process holds on to its peak until it ends.
+
+    Returns:
+        Whether it was done; False where the C library is another one.
+
+    Example:
+        >>> keep_freed_memory() in (True, False)
+        True
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        return bool(library.mallopt(_MMAP_THRESHOLD, _LARGEST) and library.mallopt(_TRIM_THRESHOLD, _LARGEST))
+    except (OSError, AttributeError):
+        return False

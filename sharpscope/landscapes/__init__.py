@@ -1,0 +1,1 @@
+"""Slices of a detector's loss along comparable directions."""

@@ -1,0 +1,1 @@
+"""The results table, the records beside it, and which of its rows may be compared. No torch."""

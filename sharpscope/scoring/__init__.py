@@ -1,0 +1,1 @@
+"""Scores and labels to error rates, costs and their intervals. No torch."""
