@@ -21,7 +21,7 @@ import torch
 from sharpscope.audio.batches import make_groups
 from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.detectors import ARCHITECTURES, Detector, load_detector
-from sharpscope.detectors.checkpoint_file import write_checkpoint
+from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.detectors.layout import channels_last
 from sharpscope.devices import keep_freed_memory
 from sharpscope.measurement.set_measurement import Settings, measure_set

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sharpscope.detectors import ARCHITECTURES, Detector, DetectorSpec, build, load_detector
 from sharpscope.detectors.architectures.recurrent import keep_from_cudnn
-from sharpscope.detectors.checkpoint_file import write_checkpoint
+from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.detectors.table import PAGE, page
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measurement.preflight import preflight

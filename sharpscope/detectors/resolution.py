@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from sharpscope import detectors
-from sharpscope.detectors.checkpoint_file import Checkpoint
 from sharpscope.detectors.fitting import build_to_fit
+from sharpscope.detectors.reading import Checkpoint
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.detectors.user_model import build_user_model
 from sharpscope.errors import UsageError, unknown_name

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sharpscope.detectors.checkpoint_file import check_file, sha256_of
+from sharpscope.detectors.reading import check_file, sha256_of
 from sharpscope.detectors.spec import Detector, DetectorSpec
 from sharpscope.errors import UsageError
 

@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 
 import sharpscope
 from sharpscope.detectors import ARCHITECTURES, Detector
-from sharpscope.detectors.checkpoint_file import write_checkpoint
+from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.devices import Share, keep_freed_memory
 from sharpscope.errors import SharpscopeError
 from sharpscope.progress import Meter, progress
