@@ -104,9 +104,10 @@ def _from_weights(
     weights: str | None,
 ) -> Detector:
     checkpoint = read_checkpoint(path, allow_pickle=allow_pickle, weights=weights)
-    if arch is None and model is None and "arch" not in (checkpoint.record or {}):
-        _refuse_parts(checkpoint)
-    found = resolve(checkpoint, arch, model, arguments)
+    try:
+        found = resolve(checkpoint, arch, model, arguments)
+    except UsageError as error:
+        raise _said_of_a_part(checkpoint, error) from error
     spec = found.spec
     record = checkpoint.record or {}
     if model is None:
@@ -123,14 +124,13 @@ def _from_weights(
     )
 
 
-def _refuse_parts(checkpoint: Checkpoint) -> None:
-    """Stop where a file holds a head or a centre alone: no architecture could be recognised by it."""
-    part = head_only(checkpoint.state)
-    if part:
-        raise UsageError(
-            f"{checkpoint.path}: holds {part}; the front-end is elsewhere. Put both into one network of your own "
-            "and pass --model FILE.py:CLASS"
-        )
+def _said_of_a_part(checkpoint: Checkpoint, error: UsageError) -> UsageError:
+    """Return the error, which begins with the reason where a file holds a head or a centre alone."""
+    part, unknown = head_only(checkpoint.state), "no known architecture"
+    if not part:
+        return error
+    reason = f"holds {part}, the front-end is elsewhere: put both into one network of your own; {unknown}"
+    return UsageError(str(error).replace(unknown, reason, 1))
 
 
 def _as_the_user_names(
