@@ -13,6 +13,7 @@ from sharpscope.errors import UsageError, unknown_name
 from sharpscope.figures import det, layers_plot, matrix, pairs_plot, profiles, scatter_plot, selection, style
 from sharpscope.figures.request import Plotted, Request
 from sharpscope.figures.statistics_table import correlation_of
+from sharpscope.results.records import Records
 
 
 class Kind(NamedTuple):
@@ -123,9 +124,9 @@ def plot(
         raise unknown_name("kind of figure", kind, PLOTS)
     from sharpscope.results.table import read_results
 
-    folder = None
+    records = None
     if not isinstance(results, pd.DataFrame):
-        folder = Path(results).parent
+        records = Records.beside(results)
         results = read_results(results)
     if results.empty:
         raise UsageError("the results table has no rows: nothing to draw; fill it with `sharpscope measure`")
@@ -138,7 +139,7 @@ def plot(
         table = table if table is None else table[(table["scope"] == "set") & _shown(table, sets)]
     variant = selection.choose(results, measure=measure, rho=rho, m=m, preset=preset)
     with style.context(venue) as where:
-        request = Request(results, variant, where, table, folder, baseline)
+        request = Request(results, variant, where, table, records, baseline)
         done = Plotted(chosen.figure(request), chosen.caption(request))
     if out is not None:
         style.save(done.figure, out, caption=done.caption, venue=venue)

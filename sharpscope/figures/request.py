@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from sharpscope.errors import UsageError
 from sharpscope.figures import selection
 from sharpscope.figures.style import Venue
+from sharpscope.results.records import Records
 
 
 class Request(NamedTuple):
@@ -21,7 +21,7 @@ class Request(NamedTuple):
         variant: The measure, radius, m and preset that were asked for or chosen.
         venue: Where it is printed.
         correlation: Table made by `correlate`; None when it was not needed.
-        folder: Folder of results.csv, where scores lie; None when there is none.
+        records: Scores beside results.csv; None when there are none.
         baseline: Recipe that others are compared with; "" takes the first.
     """
 
@@ -29,7 +29,7 @@ class Request(NamedTuple):
     variant: selection.Variant
     venue: Venue
     correlation: pd.DataFrame | None = None
-    folder: Path | None = None
+    records: Records | None = None
     baseline: str = ""
 
     def rows(self) -> pd.DataFrame:

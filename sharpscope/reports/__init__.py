@@ -21,7 +21,9 @@ from sharpscope.figures.profiles import by_shift
 from sharpscope.figures.scatter_plot import measured, statistic_lines, theil_sen
 from sharpscope.figures.statistics_table import correlation_of
 from sharpscope.figures.surface import read_points
-from sharpscope.results.table import read_results, replace_file
+from sharpscope.files import replace_file
+from sharpscope.results.records import Records
+from sharpscope.results.table import read_results
 
 # The same shapes as in the printed figures, under the names that plotly has for them.
 SYMBOLS = {
@@ -65,8 +67,8 @@ def report(
             "the results table has no rows: nothing to report; fill it with `sharpscope measure`"
         )
     table = selection.whole(table)
-    records = None if isinstance(results, pd.DataFrame) else Path(results).parent
-    statistics, summary = correlation_of(table, correlation, records=records)
+    known = None if isinstance(results, pd.DataFrame) else Records.beside(results)
+    statistics, summary = correlation_of(table, correlation, records=known)
     data = page_data(table, statistics, read_points(landscape) if landscape else None)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(_asset("page.html")).render(
