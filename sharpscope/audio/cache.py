@@ -170,6 +170,9 @@ def open_cache(
     """
     folder = folder or cache_folder()
     limit = cache_limit() if limit is None else limit
+    needed = len(paths) * n_samples * 4
+    if needed > limit:  # no such pack can be there, and asking for the times of its files may take minutes
+        return None
     digest = hashlib.sha256(
         repr(
             (2, sample_rate, n_samples, padding, soundfile.__libsndfile_version__, soxr.__version__)
@@ -187,8 +190,7 @@ def open_cache(
     if cache.index.is_file():
         os.utime(cache.index)
         return cache
-    needed = len(paths) * n_samples * 4
-    if not make or needed > limit:
+    if not make:
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)

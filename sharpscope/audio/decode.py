@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import soundfile
 import soxr
 
 from sharpscope.errors import SharpscopeError, UsageError
+
+# What gives the samples of a trial that lies in no file, with their rate in Hz.
+Reader = Callable[[str], tuple[np.ndarray, int]]
 
 
 def read_audio(
@@ -42,6 +46,34 @@ def read_audio(
             samples = file.read(frames, dtype="float32", always_2d=True)  # (T, channels)
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
         raise SharpscopeError(f"{path}: cannot be decoded ({error})") from error
+    return finish_wave(samples, own, sample_rate, str(path), n_samples=n_samples)
+
+
+def finish_wave(
+    samples: np.ndarray, own: int, sample_rate: int | None, where: str, *, n_samples: int | None = None
+) -> np.ndarray:
+    """Bring decoded samples to one channel, one rate and a largest length.
+
+    Args:
+        samples: Shape (T,) or (T, channels).
+        own: Their rate in Hz.
+        sample_rate: Hz to resample to (soxr, its high quality); None keeps the samples' own rate.
+        where: What they are of, for messages.
+        n_samples: Samples wanted after resampling; None keeps all.
+
+    Returns:
+        Shape (T,), float32.
+
+    Raises:
+        SharpscopeError: If there are no samples, or some are not finite.
+
+    Example:
+        >>> finish_wave(np.array([[0.0, 1.0], [0.5, 0.5]]), 8000, None, "x").tolist()
+        [0.5, 0.5]
+    """
+    path = where
+    samples = np.asarray(samples, dtype=np.float32)
+    samples = samples[:, None] if samples.ndim == 1 else samples
     if not len(samples):
         raise SharpscopeError(f"{path}: holds no samples")
     wave = np.ascontiguousarray(

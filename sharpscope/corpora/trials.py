@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from sharpscope.audio.decode import Reader
 from sharpscope.corpora.listing import Listing
 from sharpscope.errors import UsageError
 
@@ -61,6 +62,7 @@ class TrialSet(NamedTuple):
         table: One row per trial in protocol order, columns ``COLUMNS``, all str.
         skipped: Trials left out because their audio is missing.
         notes: What a reader of a result on it should know.
+        reader: Returns the samples and rate of a trial by its path, where trials lie in no files; None reads files.
     """
 
     name: str
@@ -68,6 +70,7 @@ class TrialSet(NamedTuple):
     table: pd.DataFrame
     skipped: int
     notes: tuple[str, ...]
+    reader: Reader | None = None
 
 
 def label_of(word: str, where: str) -> str:

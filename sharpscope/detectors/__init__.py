@@ -19,7 +19,8 @@ from sharpscope.detectors.architectures import (
     tiny,
     tssdnet,
 )
-from sharpscope.detectors.spec import Detector, DetectorSpec
+from sharpscope.detectors.detector import Detector
+from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import unknown_name
 
 ARCHITECTURES: dict[str, Architecture] = {
