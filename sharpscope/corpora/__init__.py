@@ -33,8 +33,19 @@ from sharpscope.corpora.place import Corpus, Counts, Place
 from sharpscope.corpora.protocols import Tally
 from sharpscope.corpora.trials import Trial, TrialSet, make_set, trials_hash
 from sharpscope.errors import UsageError, unknown_name
+from sharpscope.plugins import CORPORA as CORPUS_PLUGINS
+from sharpscope.plugins import load_plugins
 
-__all__ = ["CORPORA", "Corpus", "TrialSet", "find_corpus", "read_set", "resolve_key", "trials_hash"]
+__all__ = [
+    "CORPORA",
+    "Corpus",
+    "TrialSet",
+    "find_corpus",
+    "read_set",
+    "register_corpus",
+    "resolve_key",
+    "trials_hash",
+]
 
 CORPORA: dict[str, Corpus] = {
     **asvspoof.CORPORA,
@@ -55,6 +66,22 @@ CORPORA: dict[str, Corpus] = {
     **replaydf.CORPORA,
     **sonics.CORPORA,
 }
+
+
+def register_corpus(key: str, corpus: Corpus) -> None:
+    """Add a corpus under a key of its own, for ``--sets`` and `sharpscope sets`.
+
+    Args:
+        key: As ``--sets`` has it, in small letters.
+        corpus: Its facts and its reader; `sharpscope.corpora.decro` is an example of forty lines.
+
+    Raises:
+        UsageError: If the key or an alias is taken.
+    """
+    taken = {*CORPORA, *(alias.lower() for known in CORPORA.values() for alias in known.aliases)}
+    if clash := [name for name in (key, *corpus.aliases) if name.lower() in taken]:
+        raise UsageError(f"a corpus is called '{clash[0]}' already; choose another key")
+    CORPORA[key] = corpus
 
 
 def resolve_key(name: str, among: Callable[[str], bool] | None = None) -> str:
@@ -371,3 +398,6 @@ def _count_notes(corpus: Corpus, parts: Sequence[str], trials: TrialSet) -> Iter
     if abs(count - known[2]) > corpus.slack or (not same_classes and not corpus.slack):
         figures = f"{known[0]}/{known[1]}" if known[0] is not None else f"{known[2]} in all"
         yield f"{bonafide}/{spoof} trials found, {figures} published ({corpus.evidence})"
+
+
+load_plugins(CORPUS_PLUGINS)

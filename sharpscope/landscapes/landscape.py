@@ -23,7 +23,7 @@ from sharpscope.landscapes.plane import AXES, Plane, make_plane
 from sharpscope.measurement.first_look import first_look
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.one_set import load_pieces
-from sharpscope.measurement.options import Design, Facts, Options, checked_options
+from sharpscope.measurement.options import Options, checked_options
 from sharpscope.measurement.presets import trial_weights
 from sharpscope.measurement.sets import Draw, draw
 from sharpscope.measures.objectives import cross_entropy
@@ -260,7 +260,9 @@ def landscape(
     """
     wanted = _wanted(tuple(axes), steps, span, rho, directions, seed)
     device = choose_device(device)
-    options = _options(preset, m, batch_size, limit, seed, str(opening.get("dtype", "float32")))
+    options = checked_options(
+        preset=preset, measures=["loss"], m=m, batch_size=batch_size, limit=limit, seed=seed
+    )
     draws = []
     for spec in sets:
         trials = read_set(spec, data=data, preset=preset)
@@ -302,31 +304,6 @@ def landscape(
         kind = UsageError if misuse else SharpscopeError
         raise kind("no landscape could be drawn; " + "; ".join(failures))
     return LandscapeReport(folder / "landscape.csv", len(rows), evaluated, tuple(failures))
-
-
-def _options(
-    preset: str, m: int | None, batch_size: int | None, limit: int | None, seed: int, dtype: str
-) -> Options:
-    """Return how groups are made and scored, as for a measurement of the loss alone."""
-    return checked_options(
-        preset=preset,
-        measures=["loss"],
-        rho=None,
-        m=m,
-        batch_size=batch_size,
-        limit=limit,
-        groups=None,
-        tolerance=None,
-        seed=seed,
-        dtype=dtype,
-        fast=False,
-        design=Design(),
-        facts=Facts(),
-        workers=0,
-        cache=False,
-        keep=False,
-        force=False,
-    )
 
 
 def _one(

@@ -89,18 +89,17 @@ def first_look(
         SharpscopeError: If a check fails; the message says which and what to do.
     """
     with exact_arithmetic():
-        before = global_switches()
         buffers = {name: buffer.clone() for name, buffer in detector.module.named_buffers()}
         prepared = detector.prepare(waves)
         detector, logits, notes = _first_forward(detector, prepared)
-        notes += _unchanged_switches(before)
         _eval_mode(detector.module)
-        if notes and detector.given_copies:
-            prepared = detector.prepare(waves)
-        live, alone, saved = _backward(detector, prepared[:1], labels[:1])
+        prepared = detector.prepare(waves)
+        kept = prepared.clone()
+        live, alone, saved = _backward(detector, prepared[:1])
+        _same_input(prepared, kept)
         difference = _same_alone(alone, logits, detector, prepared)
+        _finite_gradient(live)
         live.restore()
-        _same_input(prepared, detector.prepare(waves))
         again, moved = _moved_and_back(detector, prepared[:1], live)
         shared = torch.equal(again, alone)
         if not shared:
@@ -181,20 +180,20 @@ def _first_forward(detector: Detector, prepared: Tensor) -> tuple[Detector, Tens
     """Run the network twice on one tensor; where it writes into it, give it copies from then on."""
     kept = prepared.clone()
     with torch.no_grad():
+        before = global_switches()
         logits = finite(detector.score(prepared))
-    if same_bits(prepared, kept):
-        return detector, logits, []
-    copying = dataclasses.replace(detector, given_copies=True)
-    with torch.no_grad():
+        notes = _unchanged_switches(before)
+        if same_bits(prepared, kept):
+            return detector, logits, notes
+        copying = dataclasses.replace(detector, given_copies=True)
         logits = finite(copying.score(kept))
-    return copying, logits, ["the network writes into its input: every forward is given a copy"]
+    return copying, logits, [*notes, "the network writes into its input: every forward is given a copy"]
 
 
-def _same_input(prepared: Tensor, fresh: Tensor) -> None:
-    if not same_bits(prepared, fresh):
+def _same_input(prepared: Tensor, kept: Tensor) -> None:
+    if not same_bits(prepared, kept):
         raise SharpscopeError(
-            "the network writes into its input only while a gradient is taken, or its features differ when they are "
-            "computed again: clone the input at the start of its forward"
+            "the network writes into its input only while a gradient is taken: clone it at the start of the forward"
         )
 
 
@@ -256,7 +255,7 @@ def _counting_saved_bytes(module: nn.Module) -> Iterator[dict[int, int]]:
         yield storages
 
 
-def _backward(detector: Detector, prepared: Tensor, labels: Tensor) -> tuple[LiveParameters, Tensor, int]:
+def _backward(detector: Detector, prepared: Tensor) -> tuple[LiveParameters, Tensor, int]:
     """Find the live parameters with a trial alone; return them, its logits and the bytes that its graph holds."""
     seen: list[Tensor] = []
     saved: list[int] = []
@@ -281,10 +280,13 @@ def _backward(detector: Detector, prepared: Tensor, labels: Tensor) -> tuple[Liv
             f"no gradient can be taken through the network ({line}): its forward detaches, runs under no_grad, or "
             "uses an operation without a derivative"
         ) from error
+    return live, seen[0].detach(), saved[0]
+
+
+def _finite_gradient(live: LiveParameters) -> None:
     if not all(bool(torch.isfinite(g).all()) for g in live.found):
         raise SharpscopeError("the gradient of the logits is not finite on these trials; try --dtype float64")
     live.found = []
-    return live, seen[0].detach(), saved[0]
 
 
 def _same_alone(alone: Tensor, logits: Tensor, detector: Detector, prepared: Tensor) -> float:

@@ -111,6 +111,12 @@ def exact_arithmetic() -> Iterator[None]:
             cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
 
 
+def _rounds(switch: Any) -> bool:
+    """Tell whether products are rounded; a switch that says nothing follows the one above it."""
+    above = getattr(torch.backends, "fp32_precision", "none")
+    return bool((above if switch.fp32_precision == "none" else switch.fp32_precision) == "tf32")
+
+
 def global_switches() -> dict[str, Any]:
     """Return the settings of the whole process that change what a forward computes.
 
@@ -126,9 +132,9 @@ def global_switches() -> dict[str, Any]:
     """
     cudnn: Any = torch.backends.cudnn
     return {
-        "precision of matrix products (TF32)": torch.backends.cuda.matmul.fp32_precision,
-        "precision of convolutions (TF32)": cudnn.conv.fp32_precision,
-        "precision of recurrent layers (TF32)": cudnn.rnn.fp32_precision,
+        "TF32 in matrix products": _rounds(torch.backends.cuda.matmul),
+        "TF32 in convolutions": _rounds(cudnn.conv),
+        "TF32 in recurrent layers": _rounds(cudnn.rnn),
         "autocast": (torch.is_autocast_enabled("cuda"), torch.is_autocast_enabled("cpu")),
         "grad mode": torch.is_grad_enabled(),
         "inference mode": torch.is_inference_mode_enabled(),
