@@ -1,4 +1,4 @@
-"""What is checked is what is measured: a network whose numbers would be wrong in silence is measured right or refused."""
+"""What is checked is what is measured: a network that would be measured wrong in silence is measured right or refused."""
 
 import math
 import random
