@@ -1,4 +1,4 @@
-"""What is checked is what is measured: a network that would be measured wrong in silence is measured right or refused."""
+"""What is checked is what is measured: networks that would be measured wrong in silence come out right or refused."""
 
 import math
 import random
