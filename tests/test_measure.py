@@ -95,11 +95,10 @@ def test_the_row_says_what_was_done(tmp_path: Path, tone_set: Path, model_file: 
     assert row["eer_low"] <= row["eer"] <= row["eer_high"]
     assert "2 trials scored but in no group" in row["note"]
     assert set(table["measure"]) >= {"sam", "asam", "loss", "grad_norm", "entropy", "margin", "param_norm"}
-    folder = next((tmp_path / "scores").iterdir())
-    scores = (folder / "tones.txt").read_text().splitlines()
-    assert len(scores) == 27
-    assert scores[0] == "trial label score logit_spoof logit_bonafide"
-    groups = pd.read_csv(next((tmp_path / "groups").iterdir()) / "tones.csv")
+    scores = next((tmp_path / "scores").rglob("tones.*.txt")).read_text().splitlines()
+    assert len(scores) == 28
+    assert scores[1].startswith("trial label score logit_spoof logit_bonafide group")
+    groups = pd.read_csv(next((tmp_path / "groups").rglob("tones.*.csv")))
     sam = groups[(groups["measure"] == "sam") & (groups["rho"] == 0.05)]["value"].to_numpy()
     expected = table[(table["measure"] == "sam") & (table["rho"] == 0.05)]["value"].iloc[0]
     assert weighted_mean(sam, np.full(len(sam), 4))[0] == expected

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.errors import UsageError
+from sharpscope.results.records import Records
 from sharpscope.results.selection import Variant, panel_names, same
 
 JOINT = "mean_within"  # mean over sets, checkpoints permuted jointly; the pooled cloud is never drawn
@@ -19,7 +20,7 @@ KEY = ["set", "subset", "measure", "rho", "m", "preset"]
 
 
 def correlation_of(
-    results: pd.DataFrame, correlation: Any = None, *, records: Path | None = None
+    results: pd.DataFrame, correlation: Any = None, *, records: Records | None = None
 ) -> tuple[pd.DataFrame, str]:
     """Return the correlation table that belongs to a results table, and its summary in words.
 
@@ -27,7 +28,7 @@ def correlation_of(
         results: Rows of results.csv.
         correlation: What `correlate` returned, its table, or a path to correlations.csv; None computes it,
             which takes a minute or two for many measures.
-        records: Folder with what `measure` wrote beside the results, where they come from a file.
+        records: Scores and group values of the results, where they come from a file.
 
     Returns:
         The table and the summary; "" where there is none.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,7 +13,7 @@ from sharpscope.figures import panels
 from sharpscope.figures.request import Request
 from sharpscope.figures.style import GREY
 from sharpscope.results import selection, wording
-from sharpscope.results.records import read_score_file, score_file
+from sharpscope.results.records import Records, score_path
 from sharpscope.results.wording import between, counted
 
 TICKS = (0.1, 0.5, 2, 5, 10, 20, 30, 40, 60, 80, 95)  # per cent
@@ -96,7 +94,7 @@ def gather_scores(request: Request) -> pd.DataFrame:
     """Read the scores of every checkpoint and set of a results table.
 
     Args:
-        request: Needs ``folder``.
+        request: Needs ``records``.
 
     Returns:
         Long table: label, score, sha256, recipe, arch, panel.
@@ -104,21 +102,22 @@ def gather_scores(request: Request) -> pd.DataFrame:
     Raises:
         UsageError: If no score file lies beside the results.
     """
-    columns = ["checkpoint", "sha256", "arch", "recipe", "set", "subset"]
-    measured = request.results[columns].fillna("").drop_duplicates(["sha256", "set", "subset"])
+    measured = request.results.fillna({"subset": "", "recipe": "", "arch": ""}).drop_duplicates(
+        ["sha256", "set", "subset"]
+    )
     measured = measured.assign(panel=selection.panel_names(measured))
-    folder = (request.folder or Path()) / "scores"
+    records = request.records or Records()
     found, missing = [], []
     for row in measured.to_dict("records"):
-        path = score_file(folder, row["checkpoint"], row["sha256"], row["set"], row["subset"])
-        if path.is_file():
-            scores = read_score_file(path)
-            found.append(scores.assign(**{k: row[k] for k in ("sha256", "arch", "recipe", "panel")}))
+        scores = records.scores(row)
+        if scores is None:
+            missing.append(score_path(records.results or "results.csv", row))
         else:
-            missing.append(path)
+            known = {name: row[name] for name in ("sha256", "arch", "recipe", "panel")}
+            found.append(scores[["label", "score"]].assign(**known))
     if not found:
         raise UsageError(
-            f"no score file of this table was found (looked for {missing[0] if missing else folder}); keep "
+            f"no score file of this table was found (looked for {missing[0] if missing else 'one'}); keep "
             "the folder `scores` that `sharpscope measure` wrote beside results.csv"
         )
     return pd.concat(found, ignore_index=True)

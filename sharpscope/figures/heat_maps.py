@@ -136,6 +136,6 @@ def heatmap_caption(request: Request) -> str:
     tests = int(rows["p_holm"].notna().sum())
     return (
         f"Spearman's correlation of each measure with EER over n = {between(rows['n'], 'checkpoint')} per set "
-        f"(in brackets). Stars on Holm-adjusted two-sided permutation p, {counted(tests, 'test')} shown: * .05, ** .01, "
-        f"*** .001. Hatched: no coefficient, or fewer than {FEWEST} checkpoints, where no p-value can reach .05."
+        f"(in brackets). Stars on Holm-adjusted two-sided permutation p, {counted(tests, 'test')} shown: * .05, "
+        f"** .01, *** .001. Hatched: no coefficient, or fewer than {FEWEST} checkpoints: no p-value can reach .05."
     )

@@ -24,6 +24,7 @@ from sharpscope.figures import (
 )
 from sharpscope.figures.request import Plotted, Request
 from sharpscope.results import selection
+from sharpscope.results.records import Records
 
 
 class Kind(NamedTuple):
@@ -137,9 +138,9 @@ def plot(
         raise unknown_name("kind of figure", kind, PLOTS)
     from sharpscope.results.table import read_results
 
-    folder = None
+    records = None
     if not isinstance(results, pd.DataFrame):
-        folder = Path(results).parent
+        records = Records.beside(results)
         results = read_results(results)
     if results.empty:
         raise UsageError("the results table has no rows: nothing to draw; fill it with `sharpscope measure`")
@@ -152,7 +153,7 @@ def plot(
         table = table if table is None else table[(table["scope"] == "set") & _shown(table, sets)]
     variant = selection.choose(results, measure=measure, rho=rho, m=m, preset=preset)
     with style.context(venue) as where:
-        request = Request(results, variant, where, table, folder, baseline)
+        request = Request(results, variant, where, table, records, baseline)
         done = Plotted(chosen.figure(request), chosen.caption(request))
     if out is not None:
         style.save(done.figure, out, caption=done.caption, venue=venue)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from sharpscope.errors import UsageError
 from sharpscope.figures.style import Venue
 from sharpscope.results import selection, wording
+from sharpscope.results.records import Records
 from sharpscope.results.selection import in_order
 
 
@@ -23,7 +23,7 @@ class Request(NamedTuple):
         variant: The measure, radius, m and preset that were asked for or chosen.
         venue: Where it is printed.
         correlation: Table made by `correlate`; None when it was not needed.
-        folder: Folder of results.csv, where scores lie; None when there is none.
+        records: Scores beside results.csv; None when there are none.
         baseline: Recipe that others are compared with; "" takes the first.
     """
 
@@ -31,7 +31,7 @@ class Request(NamedTuple):
     variant: selection.Variant
     venue: Venue
     correlation: pd.DataFrame | None = None
-    folder: Path | None = None
+    records: Records | None = None
     baseline: str = ""
 
     def rows(self) -> pd.DataFrame:

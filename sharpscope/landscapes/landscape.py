@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 import sharpscope
@@ -20,6 +19,7 @@ from sharpscope.corpora import read_set
 from sharpscope.detectors import Detector, load_detector
 from sharpscope.devices import keep_freed_memory
 from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.files import locked, replace_file
 from sharpscope.landscapes.plane import AXES, Plane, make_plane
 from sharpscope.measurement.first_look import probe
 from sharpscope.measurement.journal import Journal
@@ -30,7 +30,6 @@ from sharpscope.measures.parameters import LiveParameters
 from sharpscope.measures.precision import exact_arithmetic
 from sharpscope.progress import Meter, progress
 from sharpscope.results.records import checkpoint_folder, record_name
-from sharpscope.results.table import replace_file
 
 COLUMNS = (
     "checkpoint",
@@ -375,7 +374,7 @@ def write_points(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         rows: Mappings with the columns of ``COLUMNS``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
+    with locked(path.with_name(f"{path.name}.lock")):
         kept: list[dict[str, Any]] = []
         if path.is_file():
             fresh = {tuple(str(row[column]) for column in SLICE) for row in rows}

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock
-
 import sharpscope
 from sharpscope.audio.cache import WaveCache, open_cache
 from sharpscope.corpora import TrialSet
@@ -16,12 +14,13 @@ from sharpscope.corpora.seen import Audit
 from sharpscope.detectors import Detector
 from sharpscope.devices import Share
 from sharpscope.errors import SharpscopeError
+from sharpscope.files import locked
 from sharpscope.measurement.first_look import Probe
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.plan import pace, plan_line
 from sharpscope.measurement.polarity import check_anchor
 from sharpscope.measurement.presets import Preset
-from sharpscope.measurement.rows import Facts, group_rows, measurement_rows, shared_cells
+from sharpscope.measurement.rows import Facts, group_rows, measurement_rows, score_rows, shared_cells
 from sharpscope.measurement.set_measurement import (
     SetMeasurement,
     SetRun,
@@ -32,7 +31,7 @@ from sharpscope.measurement.set_measurement import (
 )
 from sharpscope.measurement.tasks import Design, Task, make_task
 from sharpscope.progress import Meter
-from sharpscope.results.records import checkpoint_folder, record_name, write_group_values, write_scores
+from sharpscope.results.records import Place, folders, write_group_values, write_scores
 from sharpscope.results.table import append_results, key_of, measure_and_block, measured_keys
 
 
@@ -246,7 +245,7 @@ class Run:
         share = self.job.share
         if share.alone:
             # Whoever comes later waits here and then finds the rows.
-            with FileLock(files.lock):
+            with locked(files.lock, patience=None):
                 missing = self._missing(detector, cells)
                 self.skipped += wanted - len(missing)
                 if missing:
@@ -264,7 +263,7 @@ class Run:
             return
         run, journal = self._prepared(detector, task, cells, missing, files)
         run.work(share if not whole else Share(), self._offset, meter)
-        with FileLock(files.lock):
+        with locked(files.lock, patience=None):
             # The last to finish writes; who finished before it has found something missing.
             missing = self._missing(detector, cells)
             journal.reload()
@@ -308,10 +307,8 @@ class Run:
         if measured is None:
             return
         rows = measurement_rows(detector, task, measured, missing, self.job.preset, notes)
-        scored = measured.scored
-        names = task.trials.table["trial"][scored].tolist()
-        write_scores(files.scores, names, task.labels[scored], measured.logits[scored])
-        write_group_values(files.groups, group_rows(task, measured))
+        write_scores(self.job.out, files.place, score_rows(task, measured))
+        write_group_values(self.job.out, files.place, group_rows(measured))
         append_results(self.job.out, rows, force=self.job.force)
         self.rows += len(rows)
         journal.discard()
@@ -321,12 +318,20 @@ class _Files:
     """Where the records of one checkpoint on one set lie."""
 
     def __init__(self, out: Path, detector: Detector, task: Task) -> None:
-        folder = checkpoint_folder(detector.name, detector.sha256)
-        stem = record_name(task.trials.name, task.trials.subset)
-        self.groups = out.parent / "groups" / folder / f"{stem}.csv"
-        self.scores = out.parent / "scores" / folder / f"{stem}.txt"
-        self.journal = self.groups.with_name(f"{stem}.{task.preset}.m{task.m}.journal")
-        self.lock = f"{self.groups}.run.lock"
+        self.place = Place(
+            detector.name,
+            detector.sha256,
+            task.trials.name,
+            task.trials.subset,
+            task.hash,
+            task.m,
+            task.preset,
+            detector.spec.hash(),
+        )
+        groups = folders(out)[1]
+        self.groups = groups / f"{self.place.file}.csv"
+        self.journal = groups / f"{self.place.file}.journal"
+        self.lock = self.groups.parent / ".locks" / f"{self.groups.name}.run.lock"
 
 
 def _measures(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import stats
 
@@ -15,6 +16,7 @@ from sharpscope.detectors import Detector
 from sharpscope.measurement.presets import Preset
 from sharpscope.measurement.set_measurement import SetMeasurement
 from sharpscope.measurement.tasks import Task
+from sharpscope.results.records import KNOWN_OF_TRIALS
 from sharpscope.scoring.eer import eer_interval, equal_error_rate, folded_equal_error_rate
 
 # A bootstrap over fewer speakers than this has too few different draws to mean anything.
@@ -70,6 +72,8 @@ def shared_cells(detector: Detector, task: Task, preset: Preset, facts: Facts) -
         "trials_hash": task.hash,
         "dtype": str(detector.dtype).removeprefix("torch."),
         "device": _device_name(detector.device),
+        "live_share": None,
+        "batch_size": None,
         "version": sharpscope.__version__,
     }
 
@@ -209,20 +213,17 @@ def _device_name(device: torch.device) -> str:
     return f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
 
 
-def group_rows(task: Task, measured: SetMeasurement) -> list[dict[str, str]]:
+def group_rows(measured: SetMeasurement) -> list[dict[str, str]]:
     """Return one row per group, measure and radius.
 
     Args:
-        task: The set.
-        measured: What `measure_set` returned.
+        measured: What was measured on a set.
 
     Returns:
         Rows for `write_group_values`.
     """
     return [
         {
-            "preset": task.preset,
-            "m": str(task.m),
             "group": str(index),
             "measure": name,
             "rho": "" if rho is None else repr(rho),
@@ -232,6 +233,34 @@ def group_rows(task: Task, measured: SetMeasurement) -> list[dict[str, str]]:
         for (name, rho), values in measured.values.items()
         for index, value in enumerate(values)
     ]
+
+
+def score_rows(task: Task, measured: SetMeasurement) -> pd.DataFrame:
+    """Return one row per scored trial, with its group and what is known of it.
+
+    Args:
+        task: The set.
+        measured: What was measured on it.
+
+    Returns:
+        Columns ``SCORE_COLUMNS`` of the records.
+    """
+    group = np.full(len(task.labels), -1)
+    for number, trials in enumerate(task.groups[: len(measured.sizes)]):
+        group[trials] = number
+    known = task.trials.table
+    table = pd.DataFrame(
+        {
+            "trial": known["trial"].to_numpy(),
+            "label": np.where(task.labels == 1, "bonafide", "spoof"),
+            "score": measured.logits[:, 1] - measured.logits[:, 0],
+            "logit_spoof": measured.logits[:, 0],
+            "logit_bonafide": measured.logits[:, 1],
+            "group": group,
+            **{name: known[name].to_numpy() if name in known else "" for name in KNOWN_OF_TRIALS},
+        }
+    )
+    return table[measured.scored].reset_index(drop=True)
 
 
 def _notes(detector: Detector, task: Task, measured: SetMeasurement, eer: float) -> Iterator[str]:

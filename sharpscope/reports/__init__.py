@@ -20,10 +20,12 @@ from sharpscope.figures import panels
 from sharpscope.figures.scatter_plot import statistic_lines, theil_sen
 from sharpscope.figures.style import on_dark
 from sharpscope.figures.surface import read_points
+from sharpscope.files import replace_file
 from sharpscope.results import selection, wording
 from sharpscope.results.pairing import measured
+from sharpscope.results.records import Records
 from sharpscope.results.selection import by_shift
-from sharpscope.results.table import read_results, replace_file
+from sharpscope.results.table import read_results
 
 # The same shapes as in the printed figures, under the names that plotly has for them.
 SYMBOLS = {
@@ -62,8 +64,8 @@ def report(
             "the results table has no rows: nothing to report; fill it with `sharpscope measure`"
         )
     table = selection.whole(table)
-    records = None if isinstance(results, pd.DataFrame) else Path(results).parent
-    statistics, summary = correlation_of(table, correlation, records=records)
+    known = None if isinstance(results, pd.DataFrame) else Records.beside(results)
+    statistics, summary = correlation_of(table, correlation, records=known)
     data = page_data(table, statistics, read_points(landscape) if landscape else None)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(_asset("page.html")).render(

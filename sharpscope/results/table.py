@@ -10,15 +10,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from sharpscope.errors import UsageError
+from sharpscope.files import locked, replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +51,8 @@ COLUMNS = (
     "trials_hash",
     "dtype",
     "device",
+    "live_share",
+    "batch_size",
     "version",
     "created",
     "note",
@@ -71,7 +71,11 @@ NUMBER_COLUMNS = (
     "value_low",
     "value_high",
     "n_groups",
+    "live_share",
+    "batch_size",
 )
+# Columns that tables of earlier versions lack; their cells are blank then.
+ADDED = ("live_share", "batch_size")
 TEXT_COLUMNS = tuple(column for column in COLUMNS if column not in NUMBER_COLUMNS)
 KEY = ("sha256", "set", "subset", "measure", "rho", "m", "preset", "spec_hash", "trials_hash")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf|nan", re.ASCII)
@@ -170,7 +174,7 @@ def _read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
     try:
         reader = csv.DictReader(io.StringIO(text), strict=True)
         header = reader.fieldnames or []
-        missing = [column for column in COLUMNS if column not in header]
+        missing = [column for column in COLUMNS if column not in header and column not in ADDED]
         if missing:
             raise UsageError(
                 f"{path}: not a results table, it lacks the columns {', '.join(missing[:6])}"
@@ -189,7 +193,7 @@ def _read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
                     f"{path}, line {reader.line_num}: {'too many' if None in row else 'too few'} cells; "
                     f"a row has {len(header)}. Was the file edited with a decimal comma?"
                 )
-            rows.append({column: row[column] for column in COLUMNS})
+            rows.append({column: row.get(column, "") for column in COLUMNS})
     except csv.Error as error:
         raise UsageError(f"{path}: not a readable CSV ({error})") from error
     return rows
@@ -300,7 +304,7 @@ def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force
         for column in TEXT_COLUMNS:
             _check_text(path, len(new), column, new[-1][column])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
+    with locked(path.with_name(f"{path.name}.lock")):
         kept = _read_rows(path, only_ours=True) if path.is_file() else []
         keys = {key_of(row) for row in new}
         clash = [row for row in kept if key_of(row) in keys]
@@ -317,22 +321,3 @@ def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force
         writer.writerows(kept + new)
         replace_file(path, buffer.getvalue())
     return len(new)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a whole file in one step: whoever reads sees the old one or the new one, never a part.
-
-    Args:
-        path: The file to make or replace.
-        text: What it shall hold.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

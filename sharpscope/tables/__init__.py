@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from sharpscope.errors import UsageError, unknown_name
-from sharpscope.results.table import read_results, replace_file
+from sharpscope.files import replace_file
+from sharpscope.results.table import read_results
 from sharpscope.tables.kinds import correlation_table, eer_table, recipe_table
 from sharpscope.tables.layout import Cell, Table
 
