@@ -15,17 +15,16 @@ from test_style import font_types
 
 from sharpscope import figures
 from sharpscope.analysis.correlate import correlate, write_correlation
+from sharpscope.analysis.correlation_table import correlation_of
 from sharpscope.cli import main
 from sharpscope.cli.plot import KINDS, VENUES
 from sharpscope.errors import UsageError
 from sharpscope.figures import PLOTS, plot, style
 from sharpscope.figures.det import operating_points
-from sharpscope.figures.pairs_plot import pair_recipes
-from sharpscope.figures.profiles import by_shift
 from sharpscope.figures.scatter_plot import theil_sen
-from sharpscope.figures.selection import panel_names
-from sharpscope.figures.statistics_table import correlation_of
+from sharpscope.results.pairing import pair_recipes
 from sharpscope.results.records import KNOWN_OF_TRIALS, Place, write_scores
+from sharpscope.results.selection import by_shift, panel_names
 from sharpscope.results.table import append_results
 
 SETS = ("19LA", "21LA", "ITW", "FakeOrReal", "a_set_with_a_rather_long_name", "MLAAD de")
@@ -192,7 +191,7 @@ def test_heatmap_stars_only_adjusted_p_and_hatches_what_is_not_known() -> None:
     ax = figures.heatmap(correlation)
     assert [t.get_text() for t in ax.texts if t.get_gid() == "cell"] == [".90", "−.50**", ".30"]
     assert [patch.get_hatch() for patch in ax.patches] == ["////", "////"]
-    image = ax.images[0].get_array()
+    image = ax.collections[0].get_array()  # seaborn draws cells as one mesh
     assert image is not None
     np.testing.assert_allclose(np.ma.filled(image, NAN), [[0.9, -0.5], [NAN, NAN]])
 
