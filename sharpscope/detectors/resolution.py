@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from sharpscope import detectors
+from sharpscope.detectors.architecture import Architecture
 from sharpscope.detectors.checkpoint_file import Checkpoint
 from sharpscope.detectors.fitting import build_to_fit
 from sharpscope.detectors.spec import DetectorSpec
@@ -90,8 +94,13 @@ def resolve(
         told = entry.matches(checkpoint.state) or {}
     state = entry.rename(checkpoint.state)
     final = {**told, **(arguments or {})}
+    chosen = _chosen(entry, arch, final, checkpoint)
+    assumed = [] if chosen is None else [chosen.assumption]
+    if arguments:
+        # They may change the function and no shape: a row that differs in them must differ in its spec_hash.
+        assumed.append(f"arguments given: {_shown(arguments)}")
     network = build_to_fit(entry.build, final, state, checkpoint.path, arch)
-    decisions = [f"{arch}: {reason}"]
+    decisions = [f"{arch}: {reason}", *([] if chosen is None else [chosen.decision])]
     if final:
         decisions.append("sizes: " + ", ".join(f"{name}={value}" for name, value in final.items()))
     left_out = sum(t.numel() for t in checkpoint.state.values()) - sum(t.numel() for t in state.values())
@@ -100,7 +109,47 @@ def resolve(
         decisions.append(
             f"left out: {count} tensors ({left_out:,} numbers) that the published forward never uses"
         )
-    return Resolution(network, state, entry.spec, tuple(decisions))
+    spec = dataclasses.replace(entry.spec, assumptions=(*assumed, *entry.spec.assumptions))
+    return Resolution(network, state, spec, tuple(decisions))
+
+
+def _shown(arguments: Mapping[str, Any]) -> str:
+    """Write arguments on one line, the same for the same arguments."""
+    return json.dumps(dict(arguments), sort_keys=True, default=str)
+
+
+class _Choice(NamedTuple):
+    """An argument that no weight tells: what becomes of the spec_hash, and the whole reason."""
+
+    assumption: str
+    decision: str
+
+
+def _chosen(entry: Architecture, arch: str, final: dict[str, Any], checkpoint: Checkpoint) -> _Choice | None:
+    """Settle the argument that no weight tells, into ``final``, and say who did; stop where nobody does."""
+    if entry.asked is None:
+        return None
+    name, values = entry.asked
+    if name in final:
+        return _Choice(
+            f"{name}={final[name]}", f"{name}={final[name]}: told by the weights, a record or --model-args"
+        )
+    words = re.findall(r"[a-z]+", f"{checkpoint.path.resolve().parent.name} {checkpoint.path.stem}".lower())
+    hint = entry.hint(checkpoint.state, words) if entry.hint is not None else None
+    ways = {value: f"--model-args '{json.dumps({name: value})}'" for value in values}
+    if hint is None:
+        raise UsageError(
+            f"{checkpoint.path}: {arch} weights that fit {len(values)} different functions ({name} by "
+            f"{' or '.join(values)}), which no tensor tells apart. Look into the code that trained them and say "
+            f"which: {' or '.join(ways.values())}"
+        )
+    value, reason = hint
+    final[name] = value
+    others = " or ".join(way for other, way in ways.items() if other != value)
+    return _Choice(
+        f"{name}={value} taken from a hint (the same weights fit {' and '.join(values)})",
+        f"{name}={value} because {reason}; if that is wrong pass {others}",
+    )
 
 
 def check_record(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -151,13 +200,16 @@ def _users_own(checkpoint: Checkpoint, model: str, arguments: Mapping[str, Any] 
     spec = DetectorSpec(
         f"user:{model.rpartition(':')[2]}",
         polarity_source="default",
-        assumptions=("bona fide assumed at index 1",),
+        assumptions=(
+            *((f"arguments given: {_shown(arguments)}",) if arguments else ()),
+            "bona fide assumed at index 1",
+        ),
     )
     declared = getattr(network, "sharpscope_spec", None)
     if declared is not None and not isinstance(declared, Mapping):
         raise UsageError(f"sharpscope_spec of {model} is a {type(declared).__name__}; it must be a dict")
     if declared:
-        kept = () if "bonafide_index" in declared else spec.assumptions
+        kept = spec.assumptions[:-1] if "bonafide_index" in declared else spec.assumptions
         spec = DetectorSpec(spec.arch, polarity_source="default", assumptions=kept).declare(
             declared, "declared"
         )
@@ -168,7 +220,7 @@ def _by_signature(checkpoint: Checkpoint) -> str:
     found = [
         name
         for name, entry in detectors.ARCHITECTURES.items()
-        if entry.matches is not None and entry.matches(checkpoint.state) is not None
+        if not entry.by_name and entry.matches is not None and entry.matches(checkpoint.state) is not None
     ]
     # A converted file remembers what its original held beside the weights.
     remembered = (checkpoint.record or {}).get("envelope_keys", ())
