@@ -343,14 +343,16 @@ def test_unknown_places_and_types(tmp_path: Path) -> None:
 
 
 def test_an_unknown_network_gets_a_model_file_that_runs(tmp_path: Path) -> None:
-    torch.save({"network.weight": torch.ones(2, 3), "network.bias": torch.zeros(2)}, tmp_path / "a.pt")
+    torch.save({"weight": torch.ones(2, 3), "bias": torch.zeros(2)}, tmp_path / "a.pt")
     with pytest.raises(UsageError, match=r"save the following as my_model\.py") as caught:
         load_detector(tmp_path / "a.pt")
     stub = str(caught.value).split("\n\n", 1)[1]
-    stub = stub.replace("...  # your network; names as in the file", "nn.Linear(3, 2)")
-    stub = stub.replace("self.network(waves)", "self.network(waves[:, :3])")
+    # The stub derives from the network, whose names a bare file has; it no longer puts a level of its own before them.
+    stub = stub.replace("from model import Model as Network", "from torch.nn import Linear as Network")
+    stub = stub.replace("forward(waves)", "forward(waves[:, :3])")
     (tmp_path / "my_model.py").write_text(stub)
-    loaded = load_detector(tmp_path / "a.pt", model=f"{tmp_path}/my_model.py:Mine")
+    arguments = {"in_features": 3, "out_features": 2}
+    loaded = load_detector(tmp_path / "a.pt", model=f"{tmp_path}/my_model.py:Mine", model_args=arguments)
     assert loaded(WAVES).shape == (3, 2)
 
 
