@@ -1,4 +1,7 @@
-"""Single values of a parquet column: page headers are walked once, then a value costs one page and no row group.
+"""Single values of a parquet column, and no row group read for one.
+
+Page headers are walked once. The first value of a page costs the page; the others, where it is not compressed or by
+Snappy, little more than their own bytes.
 
 Written from the format's specification (Apache Parquet format 2.11: page headers in Thrift's compact protocol, levels
 in the hybrid of runs and packed bits, byte arrays in plain or dictionary encoding). Whatever else a file holds is read
@@ -14,6 +17,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from sharpscope.audio import snappy_ranges
 
 PLAIN, PLAIN_DICTIONARY, RLE_DICTIONARY = 0, 2, 8
 # Bytes of decoded pages that a process keeps: neighbours in a page are often asked for one after the other.
@@ -48,6 +53,14 @@ class Page(NamedTuple):
     dictionary: tuple[int, int, int, int, str] | None
 
 
+class _Spans(NamedTuple):
+    """Where the values of a page lie in its uncompressed bytes; -1 is the length of an empty cell."""
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    blocks: list[tuple[int, int]]
+
+
 class ParquetColumn:
     """A column of byte arrays in one file.
 
@@ -71,6 +84,7 @@ class ParquetColumn:
         self._pages: list[Page] = []
         self._kept: OrderedDict[int, list[bytes | None]] = OrderedDict()
         self._bytes = 0
+        self._spans: dict[int, _Spans] = {}
         first = 0
         with open(path, "rb") as file:
             for group in range(metadata.num_row_groups):
@@ -109,6 +123,8 @@ class ParquetColumn:
         number = bisect.bisect_right(self._firsts, row) - 1
         if number in self._kept:
             self._kept.move_to_end(number)
+        elif number in self._spans:
+            return self._stretch(number, row - self._firsts[number])
         else:
             values = self._values(self._pages[number])
             self._kept[number] = values
@@ -117,6 +133,41 @@ class ParquetColumn:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= sum(len(value or b"") for value in dropped)
         return self._kept[number][row - self._firsts[number]]
+
+    def _stretch(self, number: int, row: int) -> bytes | None:
+        """Read one value of a page that was seen before, without the rest of the page."""
+        spans, page = self._spans[number], self._pages[number]
+        start, length = int(spans.starts[row]), int(spans.lengths[row])
+        if length < 0:
+            return None
+        if not spans.blocks:
+            first, begin, end = 0, start, start + length
+        else:
+            at = bisect.bisect_right(spans.blocks, start, key=lambda block: block[0]) - 1
+            last = bisect.bisect_left(spans.blocks, start + length, key=lambda block: block[0])
+            first, begin = spans.blocks[at]
+            end = spans.blocks[min(last, len(spans.blocks) - 1)][1]
+        with open(self.path, "rb") as file:
+            file.seek(page.offset + max(page.levels, 0) + begin)
+            data = file.read(end - begin)
+        if not spans.blocks:
+            return data
+        expanded = snappy_ranges.expand(data, start - first + length)
+        if expanded is None:
+            return self._values(page)[row]
+        return expanded[start - first : start - first + length]
+
+    def _remember(self, page: Page, packed: bytes, data: bytes, there: np.ndarray, begin: int) -> None:
+        """Keep where the values of a page lie, if they can be read one by one."""
+        blocks = snappy_ranges.block_starts(packed) if page.codec == "snappy" else []
+        if blocks is None or page.codec not in {"", "snappy"}:
+            return
+        starts, lengths, at = np.zeros(len(there), np.int64), np.full(len(there), -1, np.int64), begin
+        for row in np.flatnonzero(there):
+            (length,) = struct.unpack_from("<I", data, at)
+            starts[row], lengths[row] = at + 4, length
+            at += 4 + length
+        self._spans[bisect.bisect_left(self._firsts, page.first)] = _Spans(starts, lengths, blocks)
 
     def _values(self, page: Page) -> list[bytes | None]:
         if page.encoding < 0:
@@ -127,21 +178,23 @@ class ParquetColumn:
             dictionary = _dictionary(file, page)
         levels = b""
         if page.levels >= 0:
-            levels, data = data[: page.levels], data[page.levels :]
-            data = _expand(data, page.full - page.levels, page.codec)
+            levels, packed = data[: page.levels], data[page.levels :]
+            whole, begin = _expand(packed, page.full - page.levels, page.codec), 0
         else:
-            data = _expand(data, page.full, page.codec)
+            packed, begin = data, 0
+            whole = _expand(data, page.full, page.codec)
             if self._most:
-                (length,) = struct.unpack_from("<I", data)
-                levels, data = data[4 : 4 + length], data[4 + length :]
+                (length,) = struct.unpack_from("<I", whole)
+                levels, begin = whole[4 : 4 + length], 4 + length
         there = np.ones(page.rows, dtype=bool)
         if self._most:
             there = hybrid(levels, self._most.bit_length(), page.rows) == self._most
         number = int(there.sum())
         if page.encoding == PLAIN:
-            found = _byte_arrays(data, number)
+            found = _byte_arrays(whole, number, begin)
+            self._remember(page, packed, whole, there, begin)
         else:
-            found = [dictionary[i] for i in hybrid(data[1:], data[0], number)]
+            found = [dictionary[i] for i in hybrid(whole[begin + 1 :], whole[begin], number)]
         values = iter(found)
         return [next(values) if full else None for full in there]
 
@@ -251,9 +304,9 @@ def _dictionary(file: Any, page: Page) -> list[bytes]:
     return _byte_arrays(_expand(file.read(size), full, codec), number)
 
 
-def _byte_arrays(data: bytes, number: int) -> list[bytes]:
+def _byte_arrays(data: bytes, number: int, at: int = 0) -> list[bytes]:
     """Split plain byte arrays: four bytes of length before each."""
-    values, at = [], 0
+    values = []
     for _ in range(number):
         (length,) = struct.unpack_from("<I", data, at)
         values.append(data[at + 4 : at + 4 + length])

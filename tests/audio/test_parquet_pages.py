@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sharpscope.audio.parquet_pages import ParquetColumn, hybrid
+from sharpscope.audio.snappy_ranges import block_starts, expand
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -43,6 +44,65 @@ def test_every_value_is_the_one_that_was_written(tmp_path: Path, codec: str, dic
         column = ParquetColumn(path, "audio.bytes")
         order = np.random.default_rng(1).permutation(len(cells))
         assert [column.read(int(row)) for row in order] == [cells[row] for row in order]
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "zstd"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_values_read_alone_are_those_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, version: str
+) -> None:
+    # Long values with repeats in them, so that Snappy's blocks begin within values and hold copies; nothing is kept.
+    rng = np.random.default_rng(0)
+    frames = [rng.bytes(900) for _ in range(40)]
+    cells: list[bytes | None] = [
+        b"".join(frames[i] for i in rng.integers(0, 40, 60)) + bytes(50) + rng.bytes(40_000)
+        for _ in range(60)
+    ]
+    cells[7], cells[8] = None, b""
+    cells[5] = None
+    pq.write_table(
+        table(cells),
+        tmp_path / "a.parquet",
+        compression=codec,
+        data_page_version=version,
+        use_dictionary=False,
+    )
+    monkeypatch.setattr("sharpscope.audio.parquet_pages.KEPT", 0)
+    column = ParquetColumn(str(tmp_path / "a.parquet"), "audio.bytes")
+    for _ in range(2):
+        order = rng.permutation(60)
+        assert [column.read(int(row)) for row in order] == [cells[row] for row in order]
+        column._kept.clear()
+        assert [column.read(row) for row in range(60)] == cells
+        column._kept.clear()
+    assert bool(column._spans) == (codec != "zstd")
+
+
+def test_a_page_that_snappy_squeezes_well_is_read_whole(tmp_path: Path) -> None:
+    cells: list[bytes | None] = [b"abcdefgh%d" % (i % 7) * 4000 for i in range(50)]
+    pq.write_table(table(cells), tmp_path / "a.parquet", compression="snappy", use_dictionary=False)
+    column = ParquetColumn(str(tmp_path / "a.parquet"), "audio.bytes")
+    cells[5] = None
+    assert [column.read(row) for row in range(50)] == cells
+    column._kept.clear()
+    assert [column.read(row) for row in range(50)] == cells
+
+
+def test_a_stretch_of_snappy_is_that_of_the_whole() -> None:
+    rng = np.random.default_rng(0)
+    frames = [rng.bytes(int(n)) for n in rng.integers(3, 5000, 50)]
+    data = b"".join(frames[i] for i in rng.integers(0, 50, 300)) + bytes(70_000)
+    packed = bytes(memoryview(pa.Codec("snappy").compress(data)))
+    starts = block_starts(packed)
+    assert starts is not None
+    assert starts[-1] == (len(data), len(packed))
+    for out, at in starts[:-1]:
+        length = min(90_000, len(data) - out)
+        found = expand(packed[at:], length)
+        assert found is not None
+        assert found[:length] == data[out : out + length]
+    # A copy from before the start is not made up.
+    assert expand(bytes([(3 << 2) | 2, 9, 0]), 4) is None
 
 
 def test_a_required_column_of_plain_bytes(tmp_path: Path) -> None:
