@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from sharpscope.audio.containers import file_of
 from sharpscope.errors import UsageError
 
 GIB = 1024**3
@@ -180,7 +181,7 @@ def open_cache(
     )
     for path in paths:
         try:
-            found = os.stat(path)
+            found = os.stat(file_of(path))
         except OSError:
             return None
         # The time of the last change to the inode cannot be set back, as copying tools set that of the content.

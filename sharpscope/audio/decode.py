@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from sharpscope.audio.containers import open_audio
 from sharpscope.errors import SharpscopeError, UsageError
 
 # What gives the samples of a trial that lies in no file, with their rate in Hz.
@@ -25,7 +26,7 @@ def read_audio(
     ``n_samples`` only the start of the file is decoded, so that an hour of audio costs no more than a crop.
 
     Args:
-        path: Any file that libsndfile opens.
+        path: Any file that libsndfile opens, or a locator of one inside a container (`audio.containers`).
         sample_rate: Hz to resample to (soxr, its high quality); None keeps the file's own rate.
         n_samples: Samples wanted after resampling; None reads the whole file.
 
@@ -36,7 +37,7 @@ def read_audio(
         SharpscopeError: If the file is missing, cannot be decoded, or holds no or not finite samples.
     """
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(open_audio(path)) as file:
             own = file.samplerate
             frames = -1
             if n_samples is not None:
