@@ -11,9 +11,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from sharpscope.detectors.architectures.ssl import NORM, import_transformers
+from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.fitting import build_to_fit, fill
 from sharpscope.detectors.reading import read_checkpoint
-from sharpscope.detectors.spec import Detector, DetectorSpec
+from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
 # Classifiers that take the wave itself.

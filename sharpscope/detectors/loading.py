@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from sharpscope.detectors import hugging_face, torchscript
-from sharpscope.detectors.architectures.recurrent import keep_from_cudnn
+from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.fitting import fill
 from sharpscope.detectors.layout import channels_last
 from sharpscope.detectors.reading import Checkpoint, is_torchscript, read_checkpoint
 from sharpscope.detectors.reading.kinds import head_only
 from sharpscope.detectors.resolution import check_record, resolve
-from sharpscope.detectors.spec import Detector, DetectorSpec
+from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
 DTYPES = ("float32", "float64")
@@ -80,7 +80,7 @@ def load_detector(
     network = _place(loaded.module, device, dtype)
     if own and device == "cpu" and dtype == "float32":
         channels_last(network)
-    layers = keep_from_cudnn(network)
+    layers = sum(isinstance(module, nn.RNNBase) for module in network.modules())
     more = (
         (f"{layers} recurrent layer(s) run without cuDNN, whose backward needs train mode",) if layers else ()
     )

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.reading import check_file, sha256_of
-from sharpscope.detectors.spec import Detector, DetectorSpec
+from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
 NAME = "torchscript"
