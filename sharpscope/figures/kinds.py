@@ -111,6 +111,7 @@ def plot(
     preset: str | None = None,
     baseline: str = "",
     sets: Sequence[str] | None = None,
+    records: Records | None = None,
 ) -> Plotted:
     """Draw one figure of a results table.
 
@@ -127,6 +128,7 @@ def plot(
         preset: Preset, where the table has several.
         baseline: Recipe that pairs start from.
         sets: Sets (or set/subset) shown; None shows all.
+        records: Scores of a table in memory; None takes those beside the file.
 
     Returns:
         The figure and its caption.
@@ -138,7 +140,6 @@ def plot(
         raise unknown_name("kind of figure", kind, PLOTS)
     from sharpscope.results.table import read_results
 
-    records = None
     if not isinstance(results, pd.DataFrame):
         records = Records.beside(results)
         results = read_results(results)

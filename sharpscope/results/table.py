@@ -159,8 +159,19 @@ def _cell(value: Any) -> str:
     return "" if math.isnan(number) else repr(number)
 
 
-def _read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
-    """Return the rows of a results file as they stand, every cell a string; columns of others are left out."""
+def read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
+    """Return the rows of a results file as they stand, every cell a string; columns of others are left out.
+
+    Args:
+        path: The file.
+        only_ours: Refuse a file with columns that would be lost when it is written anew.
+
+    Returns:
+        One mapping per row.
+
+    Raises:
+        UsageError: If it is no results table.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
@@ -218,7 +229,7 @@ def read_results(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise UsageError(f"{path}: no such results file; make one with `sharpscope measure`")
-    rows = _read_rows(path)
+    rows = read_rows(path)
     seen: dict[tuple[str, ...], int] = {}
     for line, row in enumerate(rows, start=2):
         for column in REQUIRED_TEXT:
@@ -241,6 +252,49 @@ def read_results(path: str | Path) -> pd.DataFrame:
         # Python's own float gives back exactly the number that was written.
         cells[column] = texts if column in TEXT_COLUMNS else [float(text or "nan") for text in texts]
     return pd.DataFrame(cells)
+
+
+def typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a results table with its columns as `read_results` has them, whoever read or made it.
+
+    Args:
+        table: With the columns of ``COLUMNS``, those of later versions perhaps missing; empty cells may be NaN or None.
+
+    Returns:
+        Number columns as float (NaN for an empty cell), text columns as str ("" for an empty one), other columns as
+        they are.
+
+    Raises:
+        UsageError: If a column is missing, or a number column holds something else.
+
+    Example:
+        >>> import pandas as pd
+        >>> blank = pd.DataFrame({name: [None] for name in COLUMNS})
+        >>> typed(blank).iloc[0]["subset"], str(typed(blank)["eer"].dtype)
+        ('', 'float64')
+    """
+    import pandas as pd
+
+    missing = [column for column in COLUMNS if column not in table and column not in ADDED]
+    if missing:
+        raise UsageError(
+            f"the table lacks the columns {', '.join(missing[:6])}; a results table is what `measure` returns or writes"
+        )
+    cells: dict[str, Any] = {}
+    for column in COLUMNS:
+        values = table[column] if column in table else pd.Series([None] * len(table), index=table.index)
+        if column in TEXT_COLUMNS:
+            cells[column] = ["" if pd.isna(v) else str(v) for v in values]
+            continue
+        try:
+            cells[column] = [float("nan") if pd.isna(v) or v == "" else float(v) for v in values]
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"column {column} of the table holds something that is no number ({error})"
+            ) from error
+    own = {column: cells[column] for column in COLUMNS if column in table or column in ADDED}
+    found = table.assign(**own)
+    return found[[*COLUMNS, *(c for c in found.columns if c not in COLUMNS)]]
 
 
 def _check_number(path: Path, line: int, column: str, cell: str) -> None:
@@ -277,7 +331,7 @@ def measured_keys(path: str | Path) -> set[tuple[str, ...]]:
         One key (see `key_of`) per row.
     """
     path = Path(path)
-    return {key_of(row) for row in _read_rows(path)} if path.is_file() else set()
+    return {key_of(row) for row in read_rows(path)} if path.is_file() else set()
 
 
 def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force: bool = False) -> int:
@@ -305,7 +359,7 @@ def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force
             _check_text(path, len(new), column, new[-1][column])
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f"{path.name}.lock")):
-        kept = _read_rows(path, only_ours=True) if path.is_file() else []
+        kept = read_rows(path, only_ours=True) if path.is_file() else []
         keys = {key_of(row) for row in new}
         clash = [row for row in kept if key_of(row) in keys]
         if len(keys) < len(new) or (clash and not force):

@@ -19,6 +19,8 @@ from sharpscope.results.table import EER_ONLY
 from sharpscope.results.wording import between, counted, number, probability
 from sharpscope.tables.layout import Cell, Table, percent
 
+DIGITS = 12
+
 
 def one_eer_each(results: pd.DataFrame, preset: str | None = None) -> pd.DataFrame:
     """Return one row per checkpoint and set: the EER does not depend on the measure.
@@ -112,11 +114,13 @@ def sign_flip(differences: np.ndarray) -> float:
         >>> sign_flip(np.array([1.0, 2.0, 3.0]))  # 2 of the 8 assignments are as extreme
         0.25
     """
+    # Differences of error rates lie on a grid: sums that are equal there must not differ in the last place.
+    differences = np.asarray(differences, dtype=float).round(DIGITS)
     if len(differences) < 2 or not differences.any():
         return math.nan
     done = permutation_test(
         (differences, np.zeros_like(differences)),
-        lambda a, b: abs(float(np.mean(a - b))),
+        lambda a, b: round(abs(float(np.mean(a - b))), DIGITS),
         permutation_type="samples",
         alternative="greater",
         vectorized=False,

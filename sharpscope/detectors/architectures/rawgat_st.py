@@ -9,7 +9,7 @@ blocks' one-channel convolution) is left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,9 +22,11 @@ from sharpscope.detectors.architectures.aasist import Block
 from sharpscope.detectors.architectures.graphs import GraphAttention, GraphPool
 from sharpscope.detectors.architectures.sinc import filtered_image, sinc_filters
 from sharpscope.detectors.spec import DetectorSpec
+from sharpscope.errors import UsageError
 
 # Nodes that the two graphs keep of 23 bands and of the 29 frames that 64,600 samples become.
 NODES = (14, 23)
+FUSIONS = ("mul", "add", "cat")
 
 
 class FirstBlock(Block):
@@ -51,6 +53,8 @@ class RawGatSt(nn.Module):
 
     def __init__(self, fusion: str = "mul", first_shortcut: bool = False) -> None:
         super().__init__()
+        if fusion not in FUSIONS:
+            raise UsageError(f"fusion is '{fusion}'; it must be one of {', '.join(FUSIONS)}")
         self.fusion = fusion
         self.register_buffer("filters", sinc_filters(), persistent=False)
         self.first_bn = nn.BatchNorm2d(1)
@@ -92,25 +96,32 @@ class RawGatSt(nn.Module):
         return logits
 
 
-# clovaai/aasist ships the same network with the two branches called T and S.
-CLOVAAI = {
-    "encoder_T": "encoder1",
-    "encoder_S": "encoder2",
-    "GAT_layer_T": "GAT_layer1",
-    "GAT_layer_S": "GAT_layer2",
-    "GAT_layer_ST": "GAT_layer3",
-    "pool_T": "pool1",
-    "pool_S": "pool2",
-    "pool_ST": "pool3",
-    "proj_T": "proj1",
-    "proj_S": "proj2",
-    "proj_ST": "proj",
-    "out_layer": "proj_node",
-}
+# clovaai and LanceaKing call the two branches S and T, and not the same one S: the sizes say which reads the bands.
+BRANCHES = {"encoder_": "encoder", "GAT_layer_": "GAT_layer", "pool_": "pool", "proj_": "proj"}
+
+
+def _of_branches(name: str, bands: str) -> str:
+    """Bring a name of clovaai's or LanceaKing's code to eurecom's.
+
+    Args:
+        name: As published.
+        bands: The letter of the branch that reads the bands, "S" or "T".
+
+    Returns:
+        The name with numbers in place of letters.
+    """
+    head, dot, rest = name.partition(".")
+    stem, _, branch = head.rpartition("_")
+    if head == "out_layer":
+        return f"proj_node{dot}{rest}"
+    if f"{stem}_" not in BRANCHES or branch not in ("S", "T", "ST"):
+        return name
+    number = "3" if branch == "ST" else "1" if branch == bands else "2"
+    return f"{stem}{'' if (stem, number) == ('proj', '3') else number}{dot}{rest}"
 
 
 def rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the published key layouts (eurecom-asp, clovaai) to the names of `RawGatSt`.
+    """Bring the published key layouts (eurecom-asp, clovaai, LanceaKing) to the names of `RawGatSt`.
 
     Args:
         state: Tensors by published name.
@@ -121,18 +132,28 @@ def rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Example:
         >>> list(rename({"encoder1.0.0.conv_1.bias": torch.ones(1), "encoder1.1.0.conv_1.bias": torch.ones(1)}))
         ['encoder1.0.conv1.bias']
+        >>> list(rename({"encoder_S.2.downsample.bias": torch.ones(1), "proj_S.weight": torch.ones(12, 14)}))
+        ['encoder1.2.conv_downsample.bias', 'proj1.weight']
     """
+    letter = "S" if _nodes(state, "proj_S.weight") == NODES[0] else "T"
     renamed = {}
     for published, tensor in state.items():
-        head, dot, rest = published.partition(".")
-        name = f"{CLOVAAI.get(head, head)}{dot}{rest}"
+        name = _of_branches(published, letter)
         if re.match(r"encoder[12]\.\d+\.0\.", name):
             name = re.sub(r"^(encoder[12]\.0)\.0\.conv_1\.", r"\1.0.conv1.", name)
             if re.match(r"encoder[12]\.\d+\.0\.(bn1|conv_1)\.", name):
                 continue
             name = re.sub(r"^(encoder[12]\.\d+)\.0\.", r"\1.", name)
+        else:  # LanceaKing's, whose only batch norm of a block is the second of the others
+            name = re.sub(r"^(encoder[12]\.\d+)\.bn1\.", r"\1.bn2.", name)
+            name = re.sub(r"^(encoder[12]\.\d+)\.downsample\.", r"\1.conv_downsample.", name)
         renamed[name] = tensor
     return renamed
+
+
+def _nodes(state: Mapping[str, Tensor], name: str) -> int:
+    tensor = state.get(name)
+    return 0 if tensor is None or tensor.dim() != 2 else tensor.shape[1]
 
 
 def matches(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
@@ -142,28 +163,67 @@ def matches(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
         state: Tensors by published name.
 
     Returns:
-        Constructor arguments, or None.
+        Constructor arguments, or None. The fusion is among them only where the sizes tell it.
     """
     eurecom = "proj_node.weight" in state and "encoder1.0.0.conv_1.weight" in state
-    clovaai = (
-        "out_layer.weight" in state and "encoder_T.0.0.conv1.weight" in state and "proj_ST.weight" in state
+    lettered = "out_layer.weight" in state and (
+        "encoder_T.0.0.conv1.weight" in state or "encoder_T.0.conv1.weight" in state
     )
-    if not (eurecom or clovaai):
+    width = _nodes(state, "proj.weight" if eurecom else "proj_ST.weight")
+    if not (eurecom or lettered) or not width:
         return None
-    fusion = state["proj.weight" if eurecom else "proj_ST.weight"]
-    arguments: dict[str, Any] = {"first_shortcut": True} if clovaai else {}
-    return {**arguments, "fusion": "cat"} if fusion.shape[-1] == 32 else arguments
+    arguments: dict[str, Any] = {}
+    if any(re.match(r"encoder_[ST]\.0\.(0\.conv_downsample|downsample)\.", name) for name in state):
+        arguments["first_shortcut"] = True
+    return {**arguments, "fusion": "cat"} if width == 32 else arguments
 
 
-ASSUMED = (
-    "fusion by {} assumed (multiplication and addition have the same weights)",
-    "pool ratios .64/.81/.64 assumed (not in the weights)",
-    "bona fide assumed at index 1",
-)
+def _matches_named(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    """Recognise one whose fusion the user has named; one by concatenation has other sizes."""
+    arguments = matches(state)
+    return None if arguments is None or "fusion" in arguments else arguments
 
 
-def _spec(name: str, fusion: str) -> DetectorSpec:
-    return DetectorSpec(name, assumptions=tuple(line.format(fusion) for line in ASSUMED))
+def hint(state: Mapping[str, Tensor], words: Collection[str]) -> tuple[str, str] | None:
+    """Tell what speaks for a fusion, where the weights are the same for two.
+
+    Args:
+        state: Tensors by published name.
+        words: Words in the names of the file and of its folder.
+
+    Returns:
+        The fusion and the reason; None where nothing, or as much, speaks for the other.
+
+    Example:
+        >>> hint({}, {"rawgat", "add"})
+        ('add', "the name of the file or its folder has the word 'add'")
+        >>> hint({}, {"best", "epoch"}) is None
+        True
+    """
+    found = {fusion: word for fusion, known in WORDS.items() for word in known if word in words}
+    if len(found) == 1:
+        fusion, word = found.popitem()
+        return fusion, f"the name of the file or its folder has the word '{word}'"
+    if not found and any(name.startswith("encoder_S.") for name in state):
+        return "mul", "the published code that names its tensors so (clovaai, LanceaKing) multiplies"
+    return None
+
+
+WORDS = {"mul": ("mul", "mult", "multiply", "multiplication"), "add": ("add", "addition")}
+ASSUMED = ("pool ratios .64/.81/.64 assumed (not in the weights)", "bona fide assumed at index 1")
+
+
+def _named(fusion: str, how: str) -> Architecture:
+    return Architecture(
+        partial(RawGatSt, fusion=fusion),
+        _matches_named,
+        rename,
+        DetectorSpec(f"rawgat-st-{fusion}", assumptions=ASSUMED),
+        f"RawGAT-ST, fused by {how}",
+        "Tak et al. (2021)",
+        "as `rawgat-st`: by name only",
+        by_name=True,
+    )
 
 
 ENTRIES = {
@@ -171,18 +231,13 @@ ENTRIES = {
         RawGatSt,
         matches,
         rename,
-        _spec("rawgat-st", "multiplication"),
-        "RawGAT-ST, fused by multiplication (or concatenation, told from the weights), 440,810 parameters",
+        DetectorSpec("rawgat-st", assumptions=ASSUMED),
+        "RawGAT-ST, 440,810 parameters; concatenation is told from the weights, multiplication or addition asked for",
         "Tak et al. (2021)",
-        "`proj_node`, `encoder1.0.0.conv_1` (eurecom-asp) or `encoder_T.*`, `proj_ST` (clovaai)",
+        "`proj_node`, `encoder1.0.0.conv_1` (eurecom-asp) or `encoder_T.*`, `proj_ST` (clovaai, LanceaKing)",
+        asked=("fusion", ("mul", "add")),
+        hint=hint,
     ),
-    "rawgat-st@add": Architecture(
-        partial(RawGatSt, fusion="add"),
-        None,
-        rename,
-        _spec("rawgat-st@add", "addition"),
-        "RawGAT-ST, fused by addition",
-        "Tak et al. (2021)",
-        "as `rawgat-st`: by name only",
-    ),
+    "rawgat-st-mul": _named("mul", "multiplication"),
+    "rawgat-st-add": _named("add", "addition"),
 }
