@@ -10,7 +10,7 @@ import pandas as pd
 
 from sharpscope.analysis.correlation_table import JOINT, per_set, statistic_of
 from sharpscope.analysis.rank_correlation import minimum_detectable
-from sharpscope.analysis.summary import CONTROLS
+from sharpscope.results.measure_facts import falls_with_error, is_control
 from sharpscope.results.selection import Variant, same
 from sharpscope.results.wording import counted, number, probability
 
@@ -112,15 +112,17 @@ def _joint_words(joint: object, variant: Variant, sets: int, n: int) -> str:
 
 
 def _control(statistics: pd.DataFrame) -> tuple[str, float]:
-    """Return the control with the highest joint correlation, and that."""
+    """Return the control that goes with error most, in its own direction, and how strongly."""
     if "scope" not in statistics:
         return "", math.nan
-    rows = statistics[(statistics["scope"] == JOINT) & statistics["measure"].isin(CONTROLS)]
+    rows = statistics[(statistics["scope"] == JOINT) & statistics["measure"].astype(str).map(is_control)]
     rows = rows[rows["spearman"].notna()]
     if rows.empty:
         return "", math.nan
-    best = rows.iloc[int(rows["spearman"].to_numpy().argmax())]
-    return str(best["measure"]), float(best["spearman"])
+    signs = np.array([-1.0 if falls_with_error(str(m)) else 1.0 for m in rows["measure"]])
+    strength = rows["spearman"].to_numpy(float) * signs
+    best = int(strength.argmax())
+    return str(rows["measure"].iloc[best]), float(strength[best])
 
 
 def _limits(n: int, answer: str) -> list[str]:
