@@ -15,16 +15,17 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import soundfile
 import torch
 
-from sharpscope.audio.batches import make_groups
 from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.detectors import ARCHITECTURES, Detector, load_detector
 from sharpscope.detectors.checkpoint_file import write_checkpoint
 from sharpscope.detectors.layout import channels_last
 from sharpscope.devices import keep_freed_memory
-from sharpscope.measurement.set_measurement import Settings, measure_set
+from sharpscope.measurement.groups import make_groups
+from sharpscope.measurement.measure import measure
 
 RADII = (0.05, 0.02, 0.01, 0.005, 0.001, 0.0005, 0.0002, 0.0001, 0.00005, 0.00002)
 M = 4
@@ -121,12 +122,21 @@ def timed_pass(
     detector: Detector, paths: list[str], labels: np.ndarray, radii: tuple[float, ...]
 ) -> tuple[dict[Any, Any], float, float]:
     """Our one pass: values per group, seconds, and the share of time outside the detector."""
-    settings = Settings(("sam", "asam", "loss", "grad_norm"), radii, None, 16_000, None, 0, 0)
+    words = np.where(labels == 1, "bonafide", "spoof")
+    table = pd.DataFrame({"path": paths, "label": words})
     with clocked() as inside:
         start = time.perf_counter()
-        ours = measure_set(detector, paths, labels, make_groups(labels, M), settings)
+        ours = measure(
+            detector, {"set": table}, m=M, rho=radii, measures=["sam", "asam", "loss", "grad_norm"],
+            workers=0, cache=False, show_progress=False,
+        )  # fmt: skip
         seconds = time.perf_counter() - start
-    return ours.values, seconds, 1 - inside["seconds"] / seconds
+    values = {}
+    groups = ours.records.groups(ours.table.iloc[0])
+    assert groups is not None
+    for (name, rho), part in groups.groupby(["measure", "rho"], dropna=False):
+        values[name, None if np.isnan(rho) else float(rho)] = part["value"].tolist()
+    return values, seconds, 1 - inside["seconds"] / seconds
 
 
 def difference(ours: dict[Any, Any], slow: dict[Any, float]) -> float:

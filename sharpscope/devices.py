@@ -1,4 +1,4 @@
-"""Several processes on one measurement, started by ``torchrun``: who takes what, and who tells whom at the end.
+"""Devices and processes: which GPU, who of several processes takes what, and who tells whom at the end.
 
 Processes share no state while they work: each records the groups it owns in its own journal file, on a folder that
 all of them see, and whoever finds a set complete writes its rows. The only collective comes last.
@@ -55,6 +55,39 @@ class Share(NamedTuple):
 
 
 ALONE = Share()
+
+
+def choose_device(name: str, share: Share = ALONE) -> str:
+    """Return the device that a process works on.
+
+    Args:
+        name: "auto", "cpu", "cuda" or "cuda:N".
+        share: This process; with "auto" each process of a machine takes a GPU of its own, as torchrun counts them.
+
+    Returns:
+        "cpu" or "cuda:N".
+
+    Raises:
+        UsageError: If there is no such device here.
+
+    Example:
+        >>> choose_device("cpu")
+        'cpu'
+    """
+    kind, _, number = name.partition(":")
+    if kind not in ("auto", "cpu", "cuda") or (number and not (kind == "cuda" and number.isdigit())):
+        raise UsageError(f"device '{name}' is not auto, cpu or cuda:N")
+    if kind == "cpu" or (kind == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise UsageError(f"device '{name}' was asked for and torch finds no GPU; use --device cpu")
+    count = torch.cuda.device_count()
+    index = int(number) if number else share.local % count
+    if index >= count:
+        raise UsageError(f"device '{name}' was asked for and there are {count} GPUs, numbered from 0")
+    # What asks for memory or pins it without naming a device means this one.
+    torch.cuda.set_device(index)
+    return f"cuda:{index}"
 
 
 def this_share() -> Share:

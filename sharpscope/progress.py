@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,6 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from sharpscope.errors import SharpscopeError
@@ -38,6 +38,7 @@ class Meter:
 
     Attributes:
         done: How much is done.
+        found: How much of it was done before this run.
         waited: Seconds in which the work waited for its data.
         memory: Returns the bytes in use on the device, or None where nobody counts them.
 
@@ -55,6 +56,7 @@ class Meter:
         self.unit = unit
         self.done = 0
         self.text = ""
+        self.found = 0
         self.waited = 0.0
         self.memory: Callable[[], int] | None = None
         self._bar = bar
@@ -95,10 +97,19 @@ class Meter:
             self._last = time.monotonic()
             self.report()
 
+    def skip(self, amount: int) -> None:
+        """Count some of it as done before this run: it says nothing about how fast this run is.
+
+        Args:
+            amount: How much.
+        """
+        self.found += amount
+        self.advance(amount)
+
     def state(self) -> dict[str, Any]:
-        """Return where the run stands, as the JSON log has it."""
+        """Return where the run stands, as the JSON log has it; speed and time left rest on this run alone."""
         passed = max(time.monotonic() - self._start, 1e-9)
-        rate = self.done / passed
+        rate = (self.done - self.found) / passed
         return {
             "time": time.time(),
             "doing": self.text,
@@ -123,9 +134,9 @@ class Meter:
         parts = [f"{state['per_second']:.1f}/s"]
         parts += [f"{self.waited / state['seconds']:.0%} waiting for data"] if self.waited else []
         parts += [f"{memory / 1024**3:.1f} GiB on the device"] if memory else []
+        parts += [f"{in_words(left)} left"] if left is not None else []
         if short:
             return ", ".join(parts)
-        parts += [f"{left:.0f} s left"] if left is not None else []
         return f"{self.text}: {self.done}/{self.total} {self.unit}, {', '.join(parts)}"
 
     def report(self) -> None:
@@ -142,6 +153,24 @@ class Meter:
                     file.write(json.dumps(self.state()) + "\n")
             except OSError as error:
                 raise SharpscopeError(f"{self._log}: the log cannot be written ({error})") from error
+
+
+def in_words(seconds: float) -> str:
+    """Say how long something takes, as precisely as a guess deserves.
+
+    Args:
+        seconds: How long.
+
+    Returns:
+        A few words.
+
+    Example:
+        >>> in_words(42), in_words(600), in_words(9000)
+        ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{math.ceil(seconds)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager
@@ -169,8 +198,6 @@ def progress(
             TextColumn(unit),
             TextColumn("{task.fields[state]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
         )
         with Progress(*columns, console=console) as bar:
             meter = Meter(total, unit, bar, log=file)

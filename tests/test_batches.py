@@ -6,8 +6,9 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharpscope.audio.batches import balanced_subset, load_groups, make_groups
+from sharpscope.audio.batches import load_groups
 from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.measurement.groups import balanced_subset, make_groups
 
 LABELS = st.lists(st.sampled_from([0, 1]), min_size=2, max_size=60).map(np.array)
 

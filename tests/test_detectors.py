@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from sharpscope.detectors import ARCHITECTURES, Detector, DetectorSpec, build, load_detector
-from sharpscope.detectors.architectures.recurrent import keep_from_cudnn
 from sharpscope.detectors.checkpoint_file import write_checkpoint
 from sharpscope.detectors.table import PAGE, page
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.measurement.preflight import preflight
+from sharpscope.measurement.first_look import first_look
+from sharpscope.measures.precision import plain_recurrence
 
 WAVES = torch.randn(3, 32_000, generator=torch.Generator().manual_seed(5)) * 0.1
 
@@ -160,8 +160,8 @@ def test_tiny_detectors(arch: str, arguments: dict[str, Any], tmp_path: Path) ->
     loaded = load_detector(tmp_path / "a.pt", dtype="float64")
     assert loaded.dtype == torch.float64
     torch.testing.assert_close(loaded(WAVES.double()).float(), network.eval()(WAVES), atol=1e-4, rtol=1e-4)
-    found = preflight(loaded, WAVES.double())
-    assert found.dead == found.frozen == ()
+    found = first_look(loaded, WAVES.double(), torch.zeros(len(WAVES), dtype=torch.long))
+    assert found.live.dead == found.live.frozen == []
     for length in (4_000, 16_000, 64_000):
         assert loaded(torch.randn(2, length, dtype=torch.float64)).shape == (2, 2)
 
@@ -247,7 +247,9 @@ def test_torchscript_opens_only_when_asked(tmp_path: Path) -> None:
         load_detector(tmp_path / "a.pt")
     loaded = load_detector(tmp_path / "a.pt", arch="torchscript", bonafide_index=1)
     torch.testing.assert_close(loaded(WAVES), network(WAVES))
-    assert preflight(loaded, WAVES).live == sum(p.numel() for p in network.parameters())
+    look = first_look(loaded, WAVES, torch.zeros(len(WAVES), dtype=torch.long))
+    assert look.live.count == sum(p.numel() for p in network.parameters())
+    assert look.live_share == 1.0
     torch.save(network.state_dict(), tmp_path / "b.pt")
     with pytest.raises(UsageError, match="not a readable TorchScript"):
         load_detector(tmp_path / "b.pt", arch="torchscript")
@@ -294,18 +296,18 @@ class Faulty(nn.Module):
 def test_preflight_names_the_fault(fault: str, word: str) -> None:
     torch.manual_seed(0)
     with pytest.raises(SharpscopeError, match=word):
-        preflight(detector(Faulty(fault)), WAVES)
+        first_look(detector(Faulty(fault)), WAVES, torch.zeros(len(WAVES), dtype=torch.long))
 
 
 def test_preflight_counts_live_dead_and_frozen_and_leaves_the_weights() -> None:
     torch.manual_seed(0)
     network = Faulty()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    found = preflight(detector(network), WAVES)
-    assert found.live == 18
-    assert found.dead == ("spare.weight", "spare.bias")
-    assert found.frozen == ("fixed",)
-    assert found.gradient_norm > 0
+    found = first_look(detector(network), WAVES, torch.zeros(len(WAVES), dtype=torch.long))
+    assert found.live.count == 18
+    assert found.live_share == 18 / 25
+    assert found.live.dead == ["spare.weight", "spare.bias"]
+    assert found.live.frozen == ["fixed"]
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
 
 
@@ -318,11 +320,12 @@ def test_recurrent_layers_run_without_cudnn_also_after_an_error() -> None:
             return super().forward(*inputs)
 
     network = nn.Sequential(Watched(4, 4))
-    assert keep_from_cudnn(network) == 1
     before = torch.backends.cudnn.enabled
-    network(torch.ones(1, 2, 4))
-    with pytest.raises(RuntimeError):
-        network(torch.ones(1, 2, 5))
+    with plain_recurrence():
+        network(torch.ones(1, 2, 4))
+        with pytest.raises(RuntimeError):
+            network(torch.ones(1, 2, 5))
+        assert torch.backends.cudnn.enabled == before
     assert seen == [False, False]
     assert torch.backends.cudnn.enabled == before
 

@@ -22,7 +22,7 @@ from sharpscope.detectors.architectures.mamba import MambaHead, Mixer
 from sharpscope.detectors.architectures.ssl import build_frontend, import_transformers, split_frontend
 from sharpscope.detectors.hugging_face import polarity_of
 from sharpscope.errors import UsageError
-from sharpscope.measurement.preflight import preflight
+from sharpscope.measurement.first_look import first_look
 
 WAVES = 0.1 * torch.randn(2, 16_000, generator=torch.Generator().manual_seed(0))
 KERNELS = [10, 3, 3, 3, 3, 2, 2]
@@ -164,10 +164,10 @@ def test_published_layouts_are_read_back_to_equal_outputs(case: int, tmp_path: P
         torch.testing.assert_close(loaded(WAVES), expected, atol=1e-6, rtol=1e-5)
     assert bool(torch.isfinite(expected).all())
     if arch in ("ssl-linear", "ssl-sls"):
-        found = preflight(loaded, WAVES)
+        found = first_look(loaded, WAVES, torch.zeros(len(WAVES), dtype=torch.long)).live
         # SLS reads the layers before the norm that follows the last one, which so is dead.
-        last = ("frontend.encoder.layer_norm.weight", "frontend.encoder.layer_norm.bias")
-        assert found.dead == (last if arch == "ssl-sls" else ())
+        last = ["frontend.encoder.layer_norm.weight", "frontend.encoder.layer_norm.bias"]
+        assert found.dead == (last if arch == "ssl-sls" else [])
 
 
 def test_the_linear_head_by_hand() -> None:

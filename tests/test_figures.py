@@ -10,9 +10,10 @@ from scipy.stats import theilslopes
 from test_style import font_types
 
 from sharpscope.errors import UsageError
-from sharpscope.figures import scatter, selection, style, write_correlation_figures
+from sharpscope.figures import scatter, style, write_correlation_figures
 from sharpscope.figures.panels import settle
 from sharpscope.figures.scatter_plot import scatter_caption, scatter_panels
+from sharpscope.results import selection
 
 VARIANT = selection.Variant("sam", 0.05, 32.0, "rigorous")
 

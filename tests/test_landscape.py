@@ -292,7 +292,7 @@ def test_panels_share_levels_and_nothing_overlaps(kind: str, checkpoints: int, s
     if kind == "contour":
         assert_nothing_overlaps(done.figure)
         assert next(iter(limits)) == pytest.approx((table["loss"].min(), table["loss"].max()))
-    assert f"{checkpoints} checkpoints" in done.caption
+    assert f"{checkpoints} checkpoint{'s' * (checkpoints > 1)} on" in done.caption
     assert "Li et al., 2018" in done.caption
 
 

@@ -18,10 +18,10 @@ from corpus_layouts import LAYOUTS, Folder
 from torch.nn.functional import cross_entropy
 
 from sharpscope.analysis.correlate import correlate
-from sharpscope.audio.batches import make_groups
 from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.cli import main
 from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.measurement.groups import make_groups
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.measure import measure
 from sharpscope.measurement.rows import weighted_mean
@@ -95,11 +95,10 @@ def test_the_row_says_what_was_done(tmp_path: Path, tone_set: Path, model_file: 
     assert row["eer_low"] <= row["eer"] <= row["eer_high"]
     assert "2 trials scored but in no group" in row["note"]
     assert set(table["measure"]) >= {"sam", "asam", "loss", "grad_norm", "entropy", "margin", "param_norm"}
-    folder = next((tmp_path / "scores").iterdir())
-    scores = (folder / "tones.txt").read_text().splitlines()
-    assert len(scores) == 27
-    assert scores[0] == "trial label score logit_spoof logit_bonafide"
-    groups = pd.read_csv(next((tmp_path / "groups").iterdir()) / "tones.csv")
+    scores = next((tmp_path / "scores").rglob("tones.*.txt")).read_text().splitlines()
+    assert len(scores) == 28
+    assert scores[1].startswith("trial label score logit_spoof logit_bonafide group")
+    groups = pd.read_csv(next((tmp_path / "groups").rglob("tones.*.csv")))
     sam = groups[(groups["measure"] == "sam") & (groups["rho"] == 0.05)]["value"].to_numpy()
     expected = table[(table["measure"] == "sam") & (table["rho"] == 0.05)]["value"].iloc[0]
     assert weighted_mean(sam, np.full(len(sam), 4))[0] == expected
@@ -388,16 +387,16 @@ def test_what_was_measured_is_not_lost_to_a_set_that_cannot_be(
     tmp_path: Path, tone_set: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network that returns something else on the second set is reported; the first set's rows stand."""
-    from sharpscope.measurement.set_measurement import SetRun
+    from sharpscope.measurement import one_checkpoint
 
-    whole = SetRun.work
+    whole = one_checkpoint.work
 
-    def second_fails(self: SetRun, *arguments: Any, **options: Any) -> None:
+    def second_fails(*arguments: Any, **options: Any) -> None:
         if (tmp_path / "r.csv").exists():
             raise UsageError("the network returned three outputs")
-        whole(self, *arguments, **options)
+        whole(*arguments, **options)
 
-    monkeypatch.setattr(SetRun, "work", second_fails)
+    monkeypatch.setattr(one_checkpoint, "work", second_fails)
     report = measure(
         [checkpoint(tmp_path, model_file)],
         [f"one={tone_set}", f"two={tone_set}"],

@@ -189,11 +189,11 @@ def test_several_checkpoints_decode_once(
 
     monkeypatch.setattr(sharpscope.audio.batches, "read_audio", counted)
     paths = [network(tmp_path, model_file, seed) for seed in range(3)]
-    cached = take(paths, [f"t={tone_set}"], model_file, tmp_path / "a.csv")
+    cached = take(paths, [f"t={tone_set}"], model_file, tmp_path / "a.csv", workers=0)
     assert len(decoded) == len(set(decoded)) == 26
-    take(paths[:1], [f"t={tone_set}"], model_file, tmp_path / "b.csv")
+    take(paths[:1], [f"t={tone_set}"], model_file, tmp_path / "b.csv", workers=0)
     assert len(decoded) == 26  # one checkpoint makes no pack, but uses one
-    plain = take(paths, [f"t={tone_set}"], model_file, tmp_path / "c.csv", cache=False)
+    plain = take(paths, [f"t={tone_set}"], model_file, tmp_path / "c.csv", cache=False, workers=0)
     assert len(decoded) >= 26 + 26 * 3
     columns = ["value", "eer", "stderr"]
     pd.testing.assert_frame_equal(cached[columns], plain[columns], check_exact=True)

@@ -15,17 +15,16 @@ from test_style import font_types
 
 from sharpscope import figures
 from sharpscope.analysis.correlate import correlate, write_correlation
+from sharpscope.analysis.correlation_table import correlation_of
 from sharpscope.cli import main
 from sharpscope.cli.plot import KINDS, VENUES
 from sharpscope.errors import UsageError
 from sharpscope.figures import PLOTS, plot, style
 from sharpscope.figures.det import operating_points
-from sharpscope.figures.pairs_plot import pair_recipes
-from sharpscope.figures.profiles import by_shift
 from sharpscope.figures.scatter_plot import theil_sen
-from sharpscope.figures.selection import panel_names
-from sharpscope.figures.statistics_table import correlation_of
-from sharpscope.results.records import score_file
+from sharpscope.results.pairing import pair_recipes
+from sharpscope.results.records import KNOWN_OF_TRIALS, Place, write_scores
+from sharpscope.results.selection import by_shift, panel_names
 from sharpscope.results.table import append_results
 
 SETS = ("19LA", "21LA", "ITW", "FakeOrReal", "a_set_with_a_rather_long_name", "MLAAD de")
@@ -53,15 +52,10 @@ def write_table(table: pd.DataFrame, folder: Path) -> Path:
     append_results(path, table.to_dict("records"))
     rng = np.random.default_rng(0)
     for row in table.drop_duplicates(["sha256", "set"]).to_dict("records"):
-        file = score_file(folder / "scores", row["checkpoint"], row["sha256"], row["set"], row["subset"])
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lines = ["trial label score logit_spoof logit_bonafide"]
-        for label, shift in (("bonafide", 1.0), ("spoof", -1.0)):
-            lines += [
-                f"{label}{i} {label} {s!r} 0 {s!r}"
-                for i, s in enumerate((rng.normal(size=200) + shift).tolist())
-            ]
-        file.write_text("\n".join(lines) + "\n")
+        shifted = np.concatenate([rng.normal(size=200) + 1.0, rng.normal(size=200) - 1.0])
+        scores = {"trial": [f"t{i}" for i in range(400)], "label": ["bonafide"] * 200 + ["spoof"] * 200}
+        scores |= {"score": shifted, "logit_spoof": 0.0, "logit_bonafide": shifted, "group": -1}
+        write_scores(path, Place.of(row), pd.DataFrame(scores | dict.fromkeys(KNOWN_OF_TRIALS, "")))
     return path
 
 
@@ -197,7 +191,7 @@ def test_heatmap_stars_only_adjusted_p_and_hatches_what_is_not_known() -> None:
     ax = figures.heatmap(correlation)
     assert [t.get_text() for t in ax.texts if t.get_gid() == "cell"] == [".90", "−.50**", ".30"]
     assert [patch.get_hatch() for patch in ax.patches] == ["////", "////"]
-    image = ax.images[0].get_array()
+    image = ax.collections[0].get_array()  # seaborn draws cells as one mesh
     assert image is not None
     np.testing.assert_allclose(np.ma.filled(image, NAN), [[0.9, -0.5], [NAN, NAN]])
 
@@ -280,7 +274,7 @@ def test_det_points_are_the_rates_at_distinct_thresholds() -> None:
 
 def test_det_without_scores_says_what_it_looked_for(tmp_path: Path) -> None:
     append_results(tmp_path / "results.csv", make_results().to_dict("records"))
-    with pytest.raises(UsageError, match=r"scores/tiny-adam-0.pt-00000000/seen.txt"):
+    with pytest.raises(UsageError, match=r"scores/results/tiny-adam-0.pt-00000000/seen\."):
         plot("det", tmp_path / "results.csv")
 
 

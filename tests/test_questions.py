@@ -17,7 +17,14 @@ from sharpscope.analysis.reliability import read_scores, split_half, split_half_
 from sharpscope.analysis.robustness import COLUMNS, ask, mean_within
 from sharpscope.analysis.summary import trust
 from sharpscope.errors import UsageError
-from sharpscope.results.records import checkpoint_folder, record_name, write_group_values, write_scores
+from sharpscope.results.records import (
+    KNOWN_OF_TRIALS,
+    Place,
+    Records,
+    score_path,
+    write_group_values,
+    write_scores,
+)
 from sharpscope.scoring.eer import equal_error_rate
 
 SETS = ("seen", "codec", "noise", "speakers", "languages")
@@ -289,30 +296,32 @@ def test_halves_of_trials_tell_how_a_second_set_would_rank_checkpoints() -> None
 def test_scores_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path) -> None:
     """Equal scores on one set, other trials for one checkpoint on another: only what is comparable is used."""
     rng = np.random.default_rng(4)
-    cells = results[["checkpoint", "sha256", "set", "subset"]].drop_duplicates()
+    cells = results.drop_duplicates([*Place._fields])
     trials = [f"t{i}" for i in range(40)]
     labels = np.arange(40) % 2
-    for number, (checkpoint, sha256, name, subset) in enumerate(cells.itertuples(index=False)):
-        logits = np.stack([np.zeros(40), 2.0 * labels + rng.normal(0, 1, 40)], axis=1)
+    records = Records.beside(tmp_path / "r.csv")
+    for number, row in enumerate(cells.to_dict("records")):
+        bonafide = 2.0 * labels + rng.normal(0, 1, 40)
         own = [f"x{trial}" for trial in trials] if number == 0 else trials
-        file = (
-            tmp_path / "scores" / checkpoint_folder(checkpoint, sha256) / f"{record_name(name, subset)}.txt"
-        )
-        write_scores(file, own, labels, logits)
-    known = {
-        place: scores
-        for place, scores, truth in read_scores(results, tmp_path / "scores")
-        if truth.sum() == 20
-    }
+        scores = {"trial": own, "label": np.where(labels == 1, "bonafide", "spoof"), "score": bonafide}
+        scores |= {"logit_spoof": 0.0, "logit_bonafide": bonafide, "group": -1}
+        table = pd.DataFrame(scores | dict.fromkeys(KNOWN_OF_TRIALS, ""))
+        write_scores(tmp_path / "r.csv", Place.of(row), table)
+    known = {place: found for place, found, truth in read_scores(results, records) if truth.sum() == 20}
     places = set(results[["set", "subset"]].itertuples(index=False, name=None))
     first = tuple(cells.iloc[0][["set", "subset"]])
     assert set(known) == places - {first}
-    assert {len(scores) for scores in known.values()} == {results["sha256"].nunique()}
+    assert {len(found) for found in known.values()} == {results["sha256"].nunique()}
     many = results.assign(n_bonafide=1e9)
-    assert not list(read_scores(many, tmp_path / "scores"))
-    file.write_text("trial label score\nt0 bonafide much\n")
+    assert not list(read_scores(many, records))
+    file = score_path(tmp_path / "r.csv", row)
+    whole = file.read_text()
+    file.write_text("".join(whole.splitlines(keepends=True)[:2]) + "t0 bonafide much\n")
     with pytest.raises(UsageError, match="not a score file"):
-        list(read_scores(results, tmp_path / "scores"))
+        list(read_scores(results, records))
+    file.write_text(whole.replace("m=32", "m=8", 1))
+    with pytest.raises(UsageError, match="of another measurement than the row's"):
+        list(read_scores(results, records))
 
 
 def test_a_set_without_halves_is_no_set_without_reliability(results: pd.DataFrame, tmp_path: Path) -> None:
@@ -321,23 +330,21 @@ def test_a_set_without_halves_is_no_set_without_reliability(results: pd.DataFram
     labels = np.arange(60) % 2
     sam = results[(results["measure"] == "sam") & (results["rho"] == results["rho"].max())]
     for number, row in enumerate(sam.itertuples()):
-        folder, stem = checkpoint_folder(row.checkpoint, row.sha256), record_name(row.set, row.subset)
+        place = Place.of(row._asdict())
         far = 0.1 * (number // len(SETS)) if row.set != "seen" else 5.0
         bonafide = far * labels + (rng.normal(0, 0.3, 60) if row.set != "seen" else 0)
         logits = np.stack([np.zeros(60), bonafide], axis=1)
-        write_scores(
-            tmp_path / "scores" / folder / f"{stem}.txt", [f"t{i}" for i in range(60)], labels, logits
-        )
+        scores = {"trial": [f"t{i}" for i in range(60)], "label": np.where(labels == 1, "bonafide", "spoof")}
+        scores |= {"score": bonafide, "logit_spoof": logits[:, 0], "logit_bonafide": bonafide, "group": -1}
+        write_scores(tmp_path / "r.csv", place, pd.DataFrame(scores | dict.fromkeys(KNOWN_OF_TRIALS, "")))
         cell = {
-            "preset": row.preset,
-            "m": f"{row.m:.0f}",
             "measure": row.measure,
             "rho": repr(row.rho),
             "n_trials": "8",
         }
         groups = [cell | {"group": str(g), "value": repr(row.value + 1e-9 * rng.normal())} for g in range(6)]
-        write_group_values(tmp_path / "groups" / folder / f"{stem}.csv", groups)
-    found = ask(sam.assign(n_bonafide=30, n_spoof=30), records=tmp_path)
+        write_group_values(tmp_path / "r.csv", place, groups)
+    found = ask(sam.assign(n_bonafide=30, n_spoof=30), records=Records.beside(tmp_path / "r.csv"))
     eer = found[(found["question"] == "split_half") & (found["given"] == "EER")].iloc[0]
     bound = found[(found["question"] == "attenuation_bound") & (found["given"] == "split halves")].iloc[0]
     assert eer["note"].startswith(bound["note"][:1])
@@ -359,29 +366,24 @@ def test_the_words_take_halves_before_intervals(results: pd.DataFrame) -> None:
 
 def test_groups_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    cells = results[["checkpoint", "sha256", "set", "subset"]].drop_duplicates()
-    for checkpoint, sha256, name, subset in cells.itertuples(index=False):
-        here = results[(results["sha256"] == sha256) & (results["set"] == name)]
+    for row in results.drop_duplicates([*Place._fields]).to_dict("records"):
+        place = Place.of(row)
+        here = results[(results["sha256"] == place.sha256) & (results["set"] == place.set)]
         rows = [
             {
-                "preset": str(row.preset),
-                "m": f"{row.m:.0f}",
                 "group": str(group),
-                "measure": str(row.measure),
-                "rho": "" if pd.isna(row.rho) else repr(row.rho),
-                "value": repr(row.value + 1e-6 * rng.normal()),
+                "measure": str(own.measure),
+                "rho": "" if pd.isna(own.rho) else repr(own.rho),
+                "value": repr(own.value + 1e-6 * rng.normal()),
                 "n_trials": "8",
             }
-            for row in here.itertuples()
+            for own in here.itertuples()
             for group in range(6)
         ]
-        write_group_values(
-            tmp_path / "groups" / checkpoint_folder(checkpoint, sha256) / f"{record_name(name, subset)}.csv",
-            rows,
-        )
-    found = ask(results, records=tmp_path)
+        write_group_values(tmp_path / "r.csv", place, rows)
+    found = ask(results, records=Records.beside(tmp_path / "r.csv"))
     halves = found[found["question"] == "split_half"]
     assert set(halves["measure"]) == set(results["measure"])
     assert set(halves["given"]) == {"measure"}
     assert (halves["estimate"] > 0.98).all()
-    assert ask(results, records=tmp_path / "nowhere")["question"].ne("split_half").all()
+    assert ask(results, records=Records.beside(tmp_path / "nowhere.csv"))["question"].ne("split_half").all()

@@ -15,8 +15,8 @@ from results_tables import NAN, make_correlation, make_points, make_results
 
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
-from sharpscope.figures.style import MARKERS, PALETTE
-from sharpscope.reports import DARK, SYMBOLS, page_data, report
+from sharpscope.figures.style import DARK_PALETTE, MARKERS, PALETTE
+from sharpscope.reports import SYMBOLS, page_data, report
 from sharpscope.results.table import append_results
 
 pytest.importorskip("plotly", reason="plotly is not installed")
@@ -83,7 +83,11 @@ def test_page_data_holds_every_row_with_its_provenance() -> None:
 
 def test_screen_has_the_shapes_and_hues_of_the_printed_figures() -> None:
     assert set(SYMBOLS) == set(MARKERS)
-    assert set(DARK) == set(PALETTE)
+    assert len(DARK_PALETTE) == len(PALETTE)
+    groups = page_data(make_results(), make_correlation(make_results()))["groups"]
+    assert [(g["colour"], g["dark"]) for g in groups] == list(zip(PALETTE, DARK_PALETTE, strict=True))[
+        : len(groups)
+    ]
 
 
 def test_spoilt_tables(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from importlib import resources
 from pathlib import Path
 
 import matplotlib as mpl
@@ -97,3 +98,21 @@ def test_unknown_venue_and_ending_say_what_is_allowed(tmp_path: Path) -> None:
         style.venue_named("interspech")
     with pytest.raises(UsageError, match=r"\.pdf, \.png, \.svg"):
         style.save(_figure("ieee"), tmp_path / "a.bmp")
+
+
+def test_every_colour_of_a_mark_stands_out_from_its_page() -> None:
+    # WCAG 2.2 section 1.4.11 asks for 3:1 of what is needed to understand a graphic.
+    for colour in (*style.PALETTE, style.GREY, style.INK):
+        assert style.contrast(colour, style.LIGHT_PAGE) >= 3, colour
+        assert style.contrast(colour, style.BAND) >= 2.8, colour
+    for colour in style.DARK_PALETTE:
+        assert style.contrast(colour, style.DARK_PAGE) >= 3, colour
+    assert style.contrast("#767676", "#ffffff") == pytest.approx(
+        4.54, abs=0.005
+    )  # the example of WCAG's authors
+    assert len(style.PALETTE) == len(style.DARK_PALETTE) == len(set(style.DARK_PALETTE))
+
+
+def test_the_page_of_the_report_has_the_dark_ground_that_the_palette_is_judged_on() -> None:
+    page = resources.files("sharpscope.reports").joinpath("page.css").read_text(encoding="utf-8")
+    assert f"--back: {style.DARK_PAGE.lower()}" in page

@@ -253,7 +253,7 @@ def test_what_a_grid_trained_is_measured_correlated_and_drawn(tmp_path: Path, to
     assert measured.exit_code == 0, measured.output
     names = {report.folder.name for report in reports}
     assert set(read_results(table)["checkpoint"]) == names
-    folders = {folder.name.rpartition("-")[0] for folder in (tmp_path / "scores").iterdir()}
+    folders = {folder.name.rpartition("-")[0] for folder in (tmp_path / "scores" / table.stem).iterdir()}
     assert folders == {name.replace("=", "_").replace(",", "_") for name in names}
     drawn = runner.invoke(main, ["plot", "det", str(table), "--out", str(tmp_path / "det.pdf")])
     assert drawn.exit_code == 0, drawn.output

@@ -8,8 +8,8 @@ import soundfile
 import torch
 
 from sharpscope.detectors import load_detector
+from sharpscope.measurement.first_look import first_look
 from sharpscope.measurement.measure import measure
-from sharpscope.measurement.preflight import preflight
 
 HERE = Path(__file__).parent
 
@@ -44,7 +44,8 @@ def main() -> None:
         model = f"{HERE / 'my_detector.py'}:MyDetector"
         detector = load_detector(folder / "mine.pt", model=model)
         print("\n".join(detector.decisions))
-        print(preflight(detector, torch.randn(4, 32_000)))
+        look = first_look(detector, torch.randn(4, 32_000), torch.tensor([1, 0, 1, 0]))
+        print(f"{look.live.count} live parameters, dead: {look.live.dead or 'none'}")
         out = folder / "results.csv"
         measure(
             [folder / "mine.pt"], [f"mine={protocol(folder)}"], out=out, model=model, m=4, show_progress=False

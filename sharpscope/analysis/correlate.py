@@ -15,9 +15,11 @@ from sharpscope.analysis import permutation, rank_correlation, robustness
 from sharpscope.analysis.confounding import within_strata
 from sharpscope.analysis.summary import summarise, trust
 from sharpscope.errors import unknown_name
+from sharpscope.files import replace_file
 from sharpscope.progress import progress
 from sharpscope.results.comparable import PLACE, WAY, eligible_rows
-from sharpscope.results.table import read_results, replace_file
+from sharpscope.results.records import Records
+from sharpscope.results.table import read_results
 
 COLUMNS = (
     "scope",
@@ -75,7 +77,7 @@ def correlate(
     measures: Sequence[str] = (),
     by: str | None = None,
     seed: int = 0,
-    records: Path | None = None,
+    records: Records | None = None,
     show_progress: bool = False,
 ) -> Correlation:
     """Correlate every measure with equal error rate, per set and over sets.
@@ -91,7 +93,7 @@ def correlate(
         measures: Names to correlate; none takes all.
         by: "recipe" or "arch": also correlate within its groups, permuting only inside them.
         seed: Of random permutations and resamples.
-        records: Folder with what `measure` wrote beside the table; None takes that of the file.
+        records: Scores and group values of the table; None takes those beside the file.
         show_progress: Show on standard error how far it is.
 
     Returns:
@@ -102,7 +104,7 @@ def correlate(
     """
     table = results if isinstance(results, pd.DataFrame) else read_results(results)
     if records is None and not isinstance(results, pd.DataFrame):
-        records = Path(results).parent
+        records = Records.beside(results)
     table, warnings = eligible_rows(table, measures)
     if by not in (None, "recipe", "arch"):
         raise unknown_name("grouping", str(by), ("recipe", "arch"))

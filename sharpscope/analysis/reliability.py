@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,12 @@ import pandas as pd
 from sharpscope.analysis.confounding import attenuation_bound
 from sharpscope.analysis.rank_correlation import standardised_ranks
 from sharpscope.results.comparable import PLACE, WAY
-from sharpscope.results.records import checkpoint_folder, read_score_file, record_name, score_file
+from sharpscope.results.records import Place, Records
 from sharpscope.scoring.eer import rates_of_draws
 
 N_SPLITS = 200
 EER_SPLITS = 50
 MOST_SCORES = 20_000_000
-NUMBERS = ("m", "group", "rho", "value", "n_trials")
 
 
 def split_half(values: np.ndarray, sizes: np.ndarray, *, seed: int = 0, n_splits: int = N_SPLITS) -> float:
@@ -108,36 +106,31 @@ def split_half_eer(
     return _stepped_up(rates[:, :n_splits], rates[:, n_splits:])
 
 
-def read_groups(results: pd.DataFrame, folder: Path) -> pd.DataFrame:
+def read_groups(results: pd.DataFrame, records: Records) -> pd.DataFrame:
     """Read the per-group values that `measure` wrote beside a results table.
 
     Args:
         results: Rows of the table.
-        folder: The folder ``groups``.
+        records: Of the table.
 
     Returns:
         Columns ``sha256, set, subset, preset, m, group, measure, rho, value, n_trials``; empty without records.
     """
-    cells = results[["checkpoint", "sha256", "set", "subset"]].drop_duplicates()
     parts = []
-    for checkpoint, sha256, place, subset in cells.itertuples(index=False):
-        path = folder / checkpoint_folder(checkpoint, sha256) / f"{record_name(place, subset)}.csv"
-        if path.is_file():
-            read = pd.read_csv(path, dtype=str, keep_default_na=False)
-            # Python's own reading is exact to the last digit, and so equal to that of the results table.
-            numbers = {name: read[name].map(lambda text: float(text or "nan")) for name in NUMBERS}
-            parts.append(read.assign(**numbers, sha256=sha256, set=place, subset=subset))
+    for row in results.drop_duplicates([*Place._fields]).to_dict("records"):
+        if (read := records.groups(row)) is not None:
+            parts.append(read.assign(**{name: row[name] for name in ("sha256", *PLACE, "preset", "m")}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def read_scores(
-    results: pd.DataFrame, folder: Path
+    results: pd.DataFrame, records: Records
 ) -> Iterator[tuple[tuple[str, str], np.ndarray, np.ndarray]]:
     """Yield the scores that `measure` wrote beside a results table, a set at a time.
 
     Args:
         results: Rows of the table.
-        folder: The folder ``scores``.
+        records: Of the table.
 
     Yields:
         Set and subset, scores of shape (checkpoints, trials), and which trials are bona fide; nothing of a set whose
@@ -150,29 +143,27 @@ def read_scores(
     if float(cells[["n_bonafide", "n_spoof"]].to_numpy().sum()) > MOST_SCORES:
         return
     for (place, subset), part in cells.groupby(PLACE, sort=False):
-        owners = zip(part["checkpoint"].astype(str), part["sha256"].astype(str), strict=True)
-        files = [score_file(folder, *owner, str(place), str(subset)) for owner in owners]
-        if not all(file.is_file() for file in files):
+        read = [found for row in part.to_dict("records") if (found := records.scores(row)) is not None]
+        if len(read) < len(part):
             continue
-        read = [read_score_file(file, columns=("trial", "label", "score")) for file in files]
         trials = read[0][["trial", "label"]]
         if all(one[["trial", "label"]].equals(trials) for one in read):
             scores = np.stack([one["score"].to_numpy(float) for one in read])
             yield (str(place), str(subset)), scores, (trials["label"] == "bonafide").to_numpy()
 
 
-def split_halves(results: pd.DataFrame, folder: Path, *, seed: int = 0) -> Iterator[dict[str, Any]]:
+def split_halves(results: pd.DataFrame, records: Records, *, seed: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the reliability of every measure and of EER, means over sets, and the correlation that they let through.
 
     Args:
         results: Rows of a results table.
-        folder: Where the table lies, with the folders ``groups`` and ``scores`` beside it.
+        records: Scores and group values of the table.
         seed: Of the splits.
 
     Yields:
         Rows for ``questions.COLUMNS``.
     """
-    groups = read_groups(results, folder / "groups")
+    groups = read_groups(results, records)
     if groups.empty:
         return
     known = results[[*WAY, *PLACE, "sha256"]]
@@ -181,7 +172,7 @@ def split_halves(results: pd.DataFrame, folder: Path, *, seed: int = 0) -> Itera
     straight = results[results["score_rule"] != "folded_spoof_logit"]
     rates = {
         place: split_half_eer(scores, truth, seed=seed)
-        for place, scores, truth in read_scores(straight, folder / "scores")
+        for place, scores, truth in read_scores(straight, records)
     }
     for way, part in groups.groupby(WAY, sort=False, dropna=False):
         found, counts = {}, []

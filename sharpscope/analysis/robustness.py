@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ from sharpscope.analysis.rank_correlation import (
     standardised_ranks,
 )
 from sharpscope.analysis.reliability import split_halves
+from sharpscope.results.records import Records
 
 COLUMNS = (
     "question",
@@ -74,7 +74,7 @@ class Cells(NamedTuple):
 def ask(
     results: pd.DataFrame,
     *,
-    records: Path | None = None,
+    records: Records | None = None,
     seed: int = 0,
     advance: Callable[[], object] | None = None,
 ) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def ask(
 
     Args:
         results: Rows of a results table without duplicates.
-        records: Where the table lies, with what `measure` wrote beside it: values of groups, scores of trials.
+        records: Scores of trials and values of groups of the table, or None.
         seed: Of random orders.
         advance: Called after every measure.
 

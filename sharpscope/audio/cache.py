@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from sharpscope.audio.containers import file_of
 from sharpscope.errors import UsageError
 
 GIB = 1024**3
@@ -170,6 +171,9 @@ def open_cache(
     """
     folder = folder or cache_folder()
     limit = cache_limit() if limit is None else limit
+    needed = len(paths) * n_samples * 4
+    if needed > limit:  # no such pack can be there, and asking for the times of its files may take minutes
+        return None
     digest = hashlib.sha256(
         repr(
             (2, sample_rate, n_samples, padding, soundfile.__libsndfile_version__, soxr.__version__)
@@ -177,7 +181,7 @@ def open_cache(
     )
     for path in paths:
         try:
-            found = os.stat(path)
+            found = os.stat(file_of(path))
         except OSError:
             return None
         # The time of the last change to the inode cannot be set back, as copying tools set that of the content.
@@ -187,8 +191,7 @@ def open_cache(
     if cache.index.is_file():
         os.utime(cache.index)
         return cache
-    needed = len(paths) * n_samples * 4
-    if not make or needed > limit:
+    if not make:
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from sharpscope.audio.containers import open_audio
 from sharpscope.errors import SharpscopeError, UsageError
 
 # Stands for a sample that a short file does not have, where the network itself lengthens its features. No sound
 # holds it, and unlike NaN it equals itself, so that what compares waves goes on working.
 ABSENT = 2.0**100
+# What gives the samples of a trial that lies in no file, with their rate in Hz.
+Reader = Callable[[str], tuple[np.ndarray, int]]
 
 
 def read_audio(
@@ -25,7 +29,7 @@ def read_audio(
     ``n_samples`` only the start of the file is decoded, so that an hour of audio costs no more than a crop.
 
     Args:
-        path: Any file that libsndfile opens.
+        path: Any file that libsndfile opens, or a locator of one inside a container (`audio.containers`).
         sample_rate: Hz to resample to (soxr, its high quality); None keeps the file's own rate.
         n_samples: Samples wanted after resampling; None reads the whole file.
 
@@ -36,7 +40,7 @@ def read_audio(
         SharpscopeError: If the file is missing, cannot be decoded, or holds no or not finite samples.
     """
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(open_audio(path)) as file:
             own = file.samplerate
             frames = -1
             if n_samples is not None:
@@ -46,6 +50,34 @@ def read_audio(
             samples = file.read(frames, dtype="float32", always_2d=True)  # (T, channels)
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
         raise SharpscopeError(f"{path}: cannot be decoded ({error})") from error
+    return finish_wave(samples, own, sample_rate, str(path), n_samples=n_samples)
+
+
+def finish_wave(
+    samples: np.ndarray, own: int, sample_rate: int | None, where: str, *, n_samples: int | None = None
+) -> np.ndarray:
+    """Bring decoded samples to one channel, one rate and a largest length.
+
+    Args:
+        samples: Shape (T,) or (T, channels).
+        own: Their rate in Hz.
+        sample_rate: Hz to resample to (soxr, its high quality); None keeps the samples' own rate.
+        where: What they are of, for messages.
+        n_samples: Samples wanted after resampling; None keeps all.
+
+    Returns:
+        Shape (T,), float32.
+
+    Raises:
+        SharpscopeError: If there are no samples, or some are not finite.
+
+    Example:
+        >>> finish_wave(np.array([[0.0, 1.0], [0.5, 0.5]]), 8000, None, "x").tolist()
+        [0.5, 0.5]
+    """
+    path = where
+    samples = np.asarray(samples, dtype=np.float32)
+    samples = samples[:, None] if samples.ndim == 1 else samples
     if not len(samples):
         raise SharpscopeError(f"{path}: holds no samples")
     wave = np.ascontiguousarray(

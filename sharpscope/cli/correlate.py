@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from sharpscope.cli.group import main
+from sharpscope.cli.values import VENUES
 
 
 @main.command()
@@ -16,7 +17,7 @@ from sharpscope.cli.group import main
 @click.option("--by", type=click.Choice(["recipe", "arch"]), help="Also correlate within its groups.")
 @click.option("--seed", default=0, show_default=True, help="Of random permutations and resamples.")
 @click.option(
-    "--venue", default="interspeech", show_default=True, help="interspeech, ieee or web: size of figures."
+    "--venue", type=click.Choice(VENUES), default="interspeech", show_default=True, help="Size of figures."
 )
 @click.option("--no-figures", is_flag=True, help="Tables and summary only.")
 @click.option("--quiet", is_flag=True, help="No progress.")

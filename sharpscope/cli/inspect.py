@@ -25,10 +25,10 @@ from sharpscope.cli.values import read_arguments
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect(checkpoint: str, bonafide_index: str | None, check: bool, as_json: bool, **options: Any) -> None:
     """Say what a checkpoint is: its architecture, what was assumed, its polarity, its live parameters."""
-    from sharpscope.measurement.inspection import describe
+    from sharpscope.measurement.inspection import inspect as run
 
     index = None if bonafide_index is None else int(bonafide_index)
-    facts = describe(checkpoint, check=check, bonafide_index=index, **options)
+    facts = run(checkpoint, check=check, bonafide_index=index, **options)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return

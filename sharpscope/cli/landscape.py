@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sharpscope.cli.group import main
-from sharpscope.cli.values import read_arguments
+from sharpscope.cli.values import VENUES, read_arguments
 from sharpscope.errors import SharpscopeError
 
 
@@ -33,7 +33,7 @@ from sharpscope.errors import SharpscopeError
 @click.option("--allow-pickle", is_flag=True, help="Load files that run code.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
-@click.option("--venue", default="interspeech", show_default=True, help="interspeech, ieee or web.")
+@click.option("--venue", type=click.Choice(VENUES), default="interspeech", show_default=True)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def landscape(
     checkpoints: tuple[str, ...],
@@ -56,7 +56,6 @@ def landscape(
     from sharpscope.figures.surface import plot_landscape
     from sharpscope.landscapes.landscape import landscape as run
 
-    style.venue_named(venue)
     done = run(
         checkpoints,
         [name.strip() for name in sets.split(",") if name.strip()],

@@ -33,8 +33,11 @@ from sharpscope.errors import SharpscopeError
 )
 @click.option("--batch-size", type=int, help="Physical batch.  [default: fitted to memory]")
 @click.option("--limit", type=int, help="Trials per set, drawn class-balanced.")
+@click.option("--groups", type=int, help="Groups measured per set, a random sample; every trial is scored.")
 @click.option(
-    "--tolerance", type=float, help="Stop a set once every 95 % interval is this narrow, e.g. 0.02."
+    "--tolerance",
+    type=float,
+    help="Measure no more groups once every 95 % interval is this narrow, e.g. 0.02.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the drawn trials, groups and directions.")
 @click.option("--arch", help="Architecture, where the file does not tell.")
@@ -92,7 +95,7 @@ def measure(checkpoints: tuple[str, ...], bonafide_index: str | None, quiet: boo
     from sharpscope.measurement.measure import measure as run
 
     index = None if bonafide_index is None else int(bonafide_index)
-    report = run(checkpoints, bonafide_index=index, show_progress=not quiet, **_drop_empty(options))
+    report = run(list(checkpoints), bonafide_index=index, show_progress=not quiet, **_drop_empty(options))
     if this_share().rank:  # the first process speaks for all
         return
     if options["dry_run"]:

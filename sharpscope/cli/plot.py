@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from sharpscope.cli.group import main
+from sharpscope.cli.values import VENUES
 
 KINDS = ("scatter", "shift", "grow", "rho-curve", "m-curve", "heatmap", "forest", "layers", "det", "pairs")
-VENUES = ("interspeech", "ieee", "web")
 
 
 @main.command()
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 @click.argument("results", type=click.Path(dir_okay=False))
 @click.option(
     "--out", type=click.Path(dir_okay=False), help="File to write: .pdf, .png or .svg. [default: KIND.pdf]"

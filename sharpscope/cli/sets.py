@@ -12,17 +12,25 @@ from sharpscope.cli.group import main
 @main.command()
 @click.option("--data", type=click.Path(), envvar="SHARPSCOPE_DATA", help="Folder that holds the corpora.")
 @click.option("--check", metavar="SET", help="Open every file of one set, named as for measure --sets.")
+@click.option("--verify", metavar="KEY", help="Compare a copy with published counts; look through its audio.")
+@click.option("--sample", type=int, default=500, show_default=True, help="Files --verify decodes; 0 for all.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable, with licence and address of each.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def sets(data: str | None, check: str | None, as_json: bool, quiet: bool) -> None:
+def sets(
+    data: str | None, check: str | None, verify: str | None, sample: int, as_json: bool, quiet: bool
+) -> None:
     r"""List every known corpus: where it was found, its trials against the published ones, missing audio.
 
     \b
     sharpscope sets --data /corpora
     sharpscope sets --data /corpora --check for@norm/testing
+    sharpscope sets --data /corpora --verify 19la
     """
     from sharpscope.corpora.survey import survey
 
+    if verify:
+        _verify(verify, data, sample, as_json, quiet)
+        return
     if check:
         _check(check, data, as_json)
         return
@@ -69,4 +77,47 @@ def _check(spec: str, data: str | None, as_json: bool) -> None:
     if bad:
         raise SharpscopeError(
             f"{len(bad)} files of {spec} cannot be decoded; repair or remove them from the list"
+        )
+
+
+def _verify(spec: str, data: str | None, sample: int, as_json: bool, quiet: bool) -> None:
+    from sharpscope.corpora.verify import verify
+    from sharpscope.errors import SharpscopeError
+    from sharpscope.progress import progress
+
+    with progress(0, "files", show=not quiet) as meter:
+        done = verify(spec, data=data, sample=sample, meter=meter)
+    if as_json:
+        entry = done._asdict() | {"parts": [part._asdict() for part in done.parts], "sound": done.sound}
+        entry["findings"] = [finding._asdict() for finding in done.findings]
+        click.echo(json.dumps(entry, indent=2, ensure_ascii=False))
+    else:
+        for part in done.parts:
+            found = "not there" if part.bonafide is None else f"{part.bonafide}/{part.spoof}"
+            known = part.published
+            wanted = (
+                "" if known is None else f"{known[0]}/{known[1]}" if known[0] is not None else f"{known[2]}"
+            )
+            verdict = {None: "no published count", True: "whole", False: "differs"}[part.whole]
+            missing = f", {part.missing} missing" if part.missing else ""
+            cells = (
+                part.part or "all",
+                found,
+                f"published {wanted}" if wanted else "",
+                verdict + missing,
+                part.note,
+            )
+            click.echo("  ".join(cell for cell in cells if cell))
+        for finding in done.findings:
+            click.echo(f"{finding.kind}: {finding.trial} ({finding.path}): {finding.detail}")
+        for label, rates in done.rates.items():
+            click.echo(f"{label}: {', '.join(f'{n} files of {rate} Hz' for rate, n in rates.items())}")
+        for note in done.notes:
+            click.echo(f"note: {note}")
+    click.echo(f"{done.title}: {done.files} files compared, {done.decoded} decoded", err=True)
+    if not done.sound:
+        lacking = sum(not part.whole and part.published is not None for part in done.parts)
+        raise SharpscopeError(
+            f"{done.key}: {lacking} parts differ from what is published, {len(done.findings)} files are at fault; "
+            f"get it at {done.source}"
         )

@@ -9,6 +9,9 @@ import click
 
 from sharpscope.errors import UsageError
 
+# Where figures are printed: the keys of sharpscope.figures.style.VENUES, which loads matplotlib.
+VENUES = ("interspeech", "ieee", "web")
+
 
 def read_numbers(_: click.Context, __: click.Parameter, text: str | None) -> list[float] | None:
     """Read numbers with commas between them."""

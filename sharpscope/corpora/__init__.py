@@ -26,15 +26,30 @@ from sharpscope.corpora import (
     vocoded,
     wavefake,
 )
+from sharpscope.corpora.counts import count_notes, tally_notes
+from sharpscope.corpora.embedded import container_of
+from sharpscope.corpora.embedded_sets import find_embedded_corpus, read_embedded
+from sharpscope.corpora.hub_cache import SCHEME, hub_name
 from sharpscope.corpora.listing import Listing
 from sharpscope.corpora.own_list import read_own_list
 from sharpscope.corpora.pairing import PAIRINGS, balance
-from sharpscope.corpora.place import Corpus, Counts, Place
+from sharpscope.corpora.place import Corpus, Place
 from sharpscope.corpora.protocols import Tally
 from sharpscope.corpora.trials import Trial, TrialSet, make_set, trials_hash
 from sharpscope.errors import UsageError, unknown_name
+from sharpscope.plugins import CORPORA as CORPUS_PLUGINS
+from sharpscope.plugins import load_plugins
 
-__all__ = ["CORPORA", "Corpus", "TrialSet", "find_corpus", "read_set", "resolve_key", "trials_hash"]
+__all__ = [
+    "CORPORA",
+    "Corpus",
+    "TrialSet",
+    "find_corpus",
+    "read_set",
+    "register_corpus",
+    "resolve_key",
+    "trials_hash",
+]
 
 CORPORA: dict[str, Corpus] = {
     **asvspoof.CORPORA,
@@ -55,6 +70,22 @@ CORPORA: dict[str, Corpus] = {
     **replaydf.CORPORA,
     **sonics.CORPORA,
 }
+
+
+def register_corpus(key: str, corpus: Corpus) -> None:
+    """Add a corpus under a key of its own, for ``--sets`` and `sharpscope sets`.
+
+    Args:
+        key: As ``--sets`` has it, in small letters.
+        corpus: Its facts and its reader; `sharpscope.corpora.decro` is an example of forty lines.
+
+    Raises:
+        UsageError: If the key or an alias is taken.
+    """
+    taken = {*CORPORA, *(alias.lower() for known in CORPORA.values() for alias in known.aliases)}
+    if clash := [name for name in (key, *corpus.aliases) if name.lower() in taken]:
+        raise UsageError(f"a corpus is called '{clash[0]}' already; choose another key")
+    CORPORA[key] = corpus
 
 
 def resolve_key(name: str, among: Callable[[str], bool] | None = None) -> str:
@@ -147,18 +178,15 @@ def read_set(
         UsageError: If the set is unknown, not on disk, or its protocol is damaged.
     """
     name, part, where = _split(spec)
-    if where and not Path(where).is_dir():
-        return _read_own(name, part, Path(where), spec, skip_missing)
+    listing = Listing()
+    given = _given(name, part, where, spec, skip_missing, listing)
+    if isinstance(given, TrialSet):
+        return given
     for one in name.split("+"):
         _keys(one)  # a misspelt key is told before a missing folder
-    roots = _roots(spec, where, data)
-    listing = Listing()
+    roots = _roots(spec, given, data)
     if "+" in name:
-        if part:
-            raise UsageError(
-                f"set '{spec}': pooled corpora are taken with their default parts; leave out @{part}"
-            )
-        return _pool(name, roots, listing, skip_missing, preset)
+        return _pool(name, part, spec, roots, listing, skip_missing, preset)
     key = resolve_key(name, lambda k: find_corpus(k, roots[0], listing) is not None)
     chosen = _choose(spec, key, part or _implied(key, name), preset, pairing)
     corpus = CORPORA[key]
@@ -167,13 +195,18 @@ def read_set(
             f"set '{spec}': {corpus.title} holds only spoofed speech and declares no real partner; "
             f"pool it with a real corpus, for example {key}+ljspeech"
         )
+    if find_corpus(key, roots[0], listing) is None:
+        held = find_embedded_corpus(key, corpus, roots[0], listing)
+        if held is not None:
+            return read_embedded(CORPORA, key, part or _implied(key, name), held, spec, skip_missing)
+        listing = Listing(archives=True)
     tally = Tally()
     folder = _folder(spec, key, roots, listing)
     trials = _trials(key, chosen, folder, roots, listing, tally)
     done = make_set(
         key, trials, source=folder, subset=chosen.subset, skip_missing=skip_missing, listing=listing
     )
-    notes = [*_tally_notes(tally), *_count_notes(corpus, chosen.parts, done)]
+    notes = [*tally_notes(tally), *count_notes(corpus, chosen.parts, done)]
     if chosen.pairing == "balanced" and corpus.classes == "spoof":
         done = done._replace(table=balance(done.table))
         notes.append("larger class drawn down to the smaller, seed 0")
@@ -188,6 +221,9 @@ def read_set(
 
 def _split(spec: str) -> tuple[str, str, str]:
     """Return what stands before the @, between it and the =, and behind that."""
+    if spec.startswith(SCHEME):  # the name in the hub is the name of the set
+        address, at, part = spec.partition("@")
+        spec = f"{hub_name(address)[1]}{at}{part}={address}"
     head, equals, where = spec.partition("=")
     if not head or (equals and not where):
         raise UsageError(f"set '{spec}': write a key, key=DIR or name=protocol.csv")
@@ -269,9 +305,11 @@ def _folder(spec: str, key: str, roots: Sequence[Path], listing: Listing) -> Pat
     corpus = CORPORA[key]
     folder = find_corpus(key, roots[0], listing)
     if folder is None:
+        packed = "".join(f". {reason}" for reason in listing.unreadable.values())
         raise UsageError(
             f"set '{spec}': {corpus.title} is not under {roots[0]}; looked for {' or '.join(corpus.markers)}, up to "
-            f"four folders deep. It is published at {corpus.source} and unpacks to {corpus.layout}"
+            f"four folders deep, also in tars and zips{packed}. It is published at {corpus.source} and unpacks to "
+            f"{corpus.layout}"
         )
     return folder
 
@@ -297,8 +335,20 @@ def _trials(
     return CORPORA[key].read(place, chosen.parts)
 
 
-def _pool(name: str, roots: Sequence[Path], listing: Listing, skip_missing: bool, preset: str) -> TrialSet:
+def _pool(
+    name: str,
+    part: str,
+    spec: str,
+    roots: Sequence[Path],
+    listing: Listing,
+    skip_missing: bool,
+    preset: str,
+) -> TrialSet:
     """Read several corpora as one set, each trial under its corpus' name."""
+    if part:
+        raise UsageError(
+            f"set '{spec}': pooled corpora are taken with their default parts; leave out @{part}"
+        )
     tally = Tally()
     trials: list[Trial] = []
     keys = []
@@ -311,7 +361,7 @@ def _pool(name: str, roots: Sequence[Path], listing: Listing, skip_missing: bool
         keys.append(key)
     notes = (f"pooled: {', '.join(CORPORA[key].title for key in keys)}",)
     done = make_set("+".join(keys), trials, source=roots[0], skip_missing=skip_missing, listing=listing)
-    return done._replace(notes=(*notes, *_tally_notes(tally)))
+    return done._replace(notes=(*notes, *tally_notes(tally)))
 
 
 def _read_own(name: str, part: str, path: Path, spec: str, skip_missing: bool) -> TrialSet:
@@ -321,53 +371,32 @@ def _read_own(name: str, part: str, path: Path, spec: str, skip_missing: bool) -
     place = Place(path.parent, (), listing, tally, "none", _no_partner)
     trials = read_own_list(place, path, tuple(part.split("+")))
     done = make_set(name, trials, source=path, subset=part, skip_missing=skip_missing, listing=listing)
-    return done._replace(notes=tuple(_tally_notes(tally)))
+    return done._replace(notes=tuple(tally_notes(tally)))
+
+
+def _given(
+    name: str, part: str, where: str, spec: str, skip_missing: bool, listing: Listing
+) -> TrialSet | str:
+    """Read a list or containers that stand behind a set's "="; else return the folder of a corpus, "" for none."""
+    if not where:
+        return ""
+    lowered = name.lower()
+    registered = any(lowered in (key, *(a.lower() for a in one.aliases)) for key, one in CORPORA.items())
+    keys = _keys(name) if registered else []
+    place = Path(where).absolute()
+    if place.is_dir() and any(find_corpus(key, place, listing) for key in keys):
+        return where
+    held = container_of(where, listing)
+    if held is None:
+        return where if place.is_dir() else _read_own(name, part, Path(where), spec, skip_missing)
+    inside = Path(f"{held}::") if held.is_file() else held
+    if any(find_corpus(key, inside, Listing(archives=True)) for key in keys):
+        return str(inside)  # the corpus in it, as its authors pack it
+    return read_embedded(CORPORA, name, part, held, spec, skip_missing)
 
 
 def _no_partner(key: str) -> tuple[Path, Callable[[], Iterable[Trial]]]:
     raise UsageError(f"a list of one's own has no partner {key}")
 
 
-def _tally_notes(tally: Tally) -> Iterator[str]:
-    for reason, number in tally.left_out.items():
-        yield f"{number} left out: {reason}"
-    yield from tally.notes
-
-
-def published(corpus: Corpus, parts: Sequence[str]) -> Counts | None:
-    """Return the published counts of parts of a corpus.
-
-    Args:
-        corpus: The corpus.
-        parts: Some of its parts.
-
-    Returns:
-        (bona fide, spoof, total), None where they are not known.
-
-    Example:
-        >>> published(CORPORA["asvspoof2019_la"], ("dev", "eval"))
-        (9903, 86178, 96081)
-    """
-    if "+".join(parts) in corpus.counts:
-        return corpus.counts["+".join(parts)]
-    if any(part not in corpus.counts for part in parts):
-        return None
-    each = [corpus.counts[part] for part in parts]
-    bonafide = [count[0] for count in each if count[0] is not None]
-    spoof = [count[1] for count in each if count[1] is not None]
-    known = len(bonafide) == len(each)
-    return sum(bonafide) if known else None, sum(spoof) if known else None, sum(count[2] for count in each)
-
-
-def _count_notes(corpus: Corpus, parts: Sequence[str], trials: TrialSet) -> Iterator[str]:
-    known = published(corpus, parts)
-    if known is None:
-        return
-    bonafide = int((trials.table["label"] == "bonafide").sum())
-    spoof = len(trials.table) - bonafide
-    # The partner's trials are not in the published count of a spoof-only corpus.
-    count = spoof if corpus.classes == "spoof" else bonafide + spoof
-    same_classes = known[0] is None or corpus.classes == "spoof" or (bonafide, spoof) == known[:2]
-    if abs(count - known[2]) > corpus.slack or (not same_classes and not corpus.slack):
-        figures = f"{known[0]}/{known[1]}" if known[0] is not None else f"{known[2]} in all"
-        yield f"{bonafide}/{spoof} trials found, {figures} published ({corpus.evidence})"
+load_plugins(CORPUS_PLUGINS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from sharpscope.audio.containers import open_bytes
 from sharpscope.corpora.place import Corpus, Place, counts
 from sharpscope.corpora.protocols import blank_separated
 from sharpscope.corpora.trials import Trial, known, label_of
@@ -22,8 +23,9 @@ def _key(place: Place, track: str) -> Path:
         if path.parent.name in {"ASV", "PA"}:
             continue
         seen.append(path)
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            if [*file.readline().split(), "", ""][1].startswith(f"{track}_E_"):
+        with open_bytes(path) as file:
+            first = file.readline().decode("utf-8-sig", "replace")
+            if [*first.split(), "", ""][1].startswith(f"{track}_E_"):
                 return path
     raise UsageError(
         f"{place.folder}: no key of ASVspoof 2021 {track}; looked for trial_metadata.txt whose utterances begin with "

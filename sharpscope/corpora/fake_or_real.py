@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sharpscope.audio.containers import size_of
 from sharpscope.corpora.place import Corpus, Place, counts, total
 from sharpscope.corpora.trials import Trial
 from sharpscope.errors import UsageError
@@ -32,7 +33,7 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
         for name, label in (("real", "bonafide"), ("fake", "spoof")):
             for path in place.listing.walk(folder / name):
                 # The published archives hold empty files.
-                if not path.stat().st_size:
+                if not size_of(path):
                     place.tally.left_out["empty file"] += 1
                     continue
                 trial = f"{part}/{name}/{path.relative_to(folder / name).as_posix()}"

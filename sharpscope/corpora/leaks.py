@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import soundfile
 
+from sharpscope.audio.containers import open_audio
 from sharpscope.corpora.trials import TrialSet
-from sharpscope.errors import UsageError
+from sharpscope.errors import SharpscopeError, UsageError
 
 
 class Leaks(NamedTuple):
@@ -46,8 +47,8 @@ class Leaks(NamedTuple):
 
 def _shape(path: str) -> tuple[int, int, int] | None:
     try:
-        info = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError, RuntimeError):
+        info = soundfile.info(open_audio(path))
+    except (soundfile.SoundFileError, SharpscopeError, OSError, RuntimeError):
         return None
     return info.samplerate, info.channels, info.frames
 
@@ -62,7 +63,7 @@ def audio_hash(path: str) -> str:
         SHA-256, hexadecimal.
     """
     digest = hashlib.sha256()
-    with soundfile.SoundFile(path) as file:
+    with soundfile.SoundFile(open_audio(path)) as file:
         for block in file.blocks(blocksize=1 << 18, dtype="int16", always_2d=True):
             digest.update(block.tobytes())
     return digest.hexdigest()
@@ -131,7 +132,7 @@ def _hashed(files: Iterable[tuple[str, str]], unreadable: list[str]) -> dict[str
     for trial, path in files:
         try:
             found.setdefault(audio_hash(path), []).append(trial)
-        except (soundfile.SoundFileError, OSError, RuntimeError):
+        except (soundfile.SoundFileError, SharpscopeError, OSError, RuntimeError):
             unreadable.append(path)
     return found
 

@@ -8,6 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sharpscope.audio.archives import ENDINGS as ARCHIVES
+from sharpscope.audio.archives import SQUEEZED
+from sharpscope.audio.archives import entries as archive_entries
+from sharpscope.audio.containers import SEPARATOR, archive_folder
+from sharpscope.errors import UsageError
+
 # Folders that hold nothing but audio: no corpus begins below them.
 _AUDIO_ONLY = {"flac", "wav", "wavs", "wav48", "con_wav", "audio-data", "mp3"}
 AUDIO_ENDINGS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4")
@@ -19,13 +25,28 @@ class _Entries(NamedTuple):
 
 
 class Listing:
-    """What lies in folders, remembered from the first look."""
+    """What lies in folders, remembered from the first look.
 
-    def __init__(self) -> None:
+    Args:
+        archives: Look into tars and zips as well: ``LA.zip`` is also the folder ``LA.zip::``.
+
+    Attributes:
+        unreadable: Archives that could not be looked into, and why.
+    """
+
+    def __init__(self, archives: bool = False) -> None:
         self._seen: dict[str, _Entries] = {}
+        self.archives = archives
+        self.unreadable: dict[str, str] = {}
 
     def _entries(self, folder: str | Path) -> _Entries:
         key = str(folder)
+        if key not in self._seen and (inside := archive_folder(key)):
+            try:
+                self._seen[key] = _Entries(*archive_entries(*inside))
+            except UsageError as error:
+                self.unreadable[inside[0]] = str(error)
+                self._seen[key] = _Entries((), frozenset())
         if key not in self._seen:
             folders: list[str] = []
             files: list[str] = []
@@ -36,6 +57,13 @@ class Listing:
             except OSError:
                 # A folder that is not there holds nothing; whoever needs a file from it names the file.
                 pass
+            if self.archives:
+                self.unreadable |= {
+                    f"{key}/{name}": f"{key}/{name} has to be unpacked first: it is compressed as a whole"
+                    for name in files
+                    if name.lower().endswith(SQUEEZED)
+                }
+                folders += [name + SEPARATOR for name in files if name.lower().endswith(ARCHIVES)]
             self._seen[key] = _Entries(tuple(sorted(folders)), frozenset(files))
         return self._seen[key]
 

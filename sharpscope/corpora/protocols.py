@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sharpscope.audio.containers import read_bytes
 from sharpscope.errors import UsageError
 
 
@@ -49,7 +50,7 @@ def read_lines(path: Path) -> list[str]:
         UsageError: If it is not text.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_bytes(path).decode("utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
         raise UsageError(f"{path}: not a readable text file ({error})") from error
     if "\0" in text:

@@ -14,7 +14,7 @@ Mode = Literal["ids", "audio", "exclude", "off"]
 MODES: tuple[Mode, ...] = ("ids", "audio", "exclude", "off")
 
 
-class Audit:
+class SeenTrials:
     """Compares sets under test with those that checkpoints were trained or selected on.
 
     Args:

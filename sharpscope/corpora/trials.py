@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from sharpscope.audio.containers import is_there
+from sharpscope.audio.decode import Reader
 from sharpscope.corpora.listing import Listing
 from sharpscope.errors import UsageError
 
@@ -61,6 +63,7 @@ class TrialSet(NamedTuple):
         table: One row per trial in protocol order, columns ``COLUMNS``, all str.
         skipped: Trials left out because their audio is missing.
         notes: What a reader of a result on it should know.
+        reader: Returns the samples and rate of a trial by its path, where trials lie in no files; None reads files.
     """
 
     name: str
@@ -68,6 +71,7 @@ class TrialSet(NamedTuple):
     table: pd.DataFrame
     skipped: int
     notes: tuple[str, ...]
+    reader: Reader | None = None
 
 
 def label_of(word: str, where: str) -> str:
@@ -140,14 +144,15 @@ def make_set(
     Raises:
         UsageError: If there is no trial, an id stands twice, or audio is missing.
     """
-    table = pd.DataFrame(list(trials), columns=list(COLUMNS))
+    # Objects, since strings that pyarrow holds cannot name a file whose name is not UTF-8.
+    table = pd.DataFrame(list(trials), columns=list(COLUMNS), dtype=object)
     if table.empty:
         raise UsageError(f"{source}: no trial in it")
     twice = table["trial"][table["trial"].duplicated()]
     if len(twice):
         raise UsageError(f"{source}: {len(twice)} trial ids stand twice, the first is '{twice.iloc[0]}'")
     there = listing or Listing()
-    missing = [path for path in table["path"] if not there.has_file(path)]
+    missing = [path for path in table["path"] if not is_there(path, there.has_file)]
     if missing:
         shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
         if len(missing) == len(table):

@@ -82,11 +82,14 @@ def run_demo(
         shutil.copytree(folder / "speech" / "licences", corpus / "licences")
     say(f"{len(recordings)} pieces of speech; sets: {', '.join(division)}")
     pairs = sum(size_of(name) for name in division)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads,
-                             initargs=(1,)) as pool:  # fmt: skip
-        with progress(pairs, "pairs of trials", show=show_progress) as meter:
-            meter.describe("human speech and its copies")
-            protocols = build_benchmark(division, corpus, pool, seed=seed, meter=meter)
+    with (
+        ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool,
+        progress(pairs, "pairs of trials", show=show_progress) as meter,
+    ):
+        meter.describe("human speech and its copies")
+        protocols = build_benchmark(division, corpus, pool, seed=seed, meter=meter)
     recipes = population(corpus, seed)
     say(f"training {len(recipes)} small detectors for {EPOCHS} epochs each")
     trained = train_all(recipes, folder / "checkpoints", jobs=workers, show_progress=show_progress)

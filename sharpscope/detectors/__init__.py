@@ -19,8 +19,11 @@ from sharpscope.detectors.architectures import (
     tiny,
     tssdnet,
 )
-from sharpscope.detectors.spec import Detector, DetectorSpec
-from sharpscope.errors import unknown_name
+from sharpscope.detectors.detector import Detector
+from sharpscope.detectors.spec import DetectorSpec
+from sharpscope.errors import UsageError, unknown_name
+from sharpscope.plugins import DETECTORS as DETECTOR_PLUGINS
+from sharpscope.plugins import load_plugins
 
 ARCHITECTURES: dict[str, Architecture] = {
     **aasist.ENTRIES,
@@ -37,7 +40,15 @@ ARCHITECTURES: dict[str, Architecture] = {
 # The loader reads the registry, so it is imported once the registry stands.
 from sharpscope.detectors.loading import load_detector  # noqa: E402
 
-__all__ = ["ARCHITECTURES", "Architecture", "Detector", "DetectorSpec", "build", "load_detector"]
+__all__ = [
+    "ARCHITECTURES",
+    "Architecture",
+    "Detector",
+    "DetectorSpec",
+    "build",
+    "load_detector",
+    "register_architecture",
+]
 
 
 def build(arch: str, arguments: Mapping[str, Any] | None = None) -> nn.Module:
@@ -60,3 +71,21 @@ def build(arch: str, arguments: Mapping[str, Any] | None = None) -> nn.Module:
     if arch not in ARCHITECTURES:
         raise unknown_name("architecture", arch, ARCHITECTURES)
     return ARCHITECTURES[arch].build(**dict(arguments or {}))
+
+
+def register_architecture(name: str, architecture: Architecture) -> None:
+    """Add an architecture under a name of its own, for ``--arch`` and for recognising files.
+
+    Args:
+        name: As ``--arch`` and the results table have it.
+        architecture: How it is built, recognised and read; `sharpscope.detectors.architectures.tiny` is an example.
+
+    Raises:
+        UsageError: If the name is taken.
+    """
+    if name in ARCHITECTURES:
+        raise UsageError(f"an architecture is called '{name}' already; choose another name")
+    ARCHITECTURES[name] = architecture
+
+
+load_plugins(DETECTOR_PLUGINS)

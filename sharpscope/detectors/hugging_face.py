@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from sharpscope.detectors.architectures.ssl import NORM, import_transformers
 from sharpscope.detectors.checkpoint_file import read_checkpoint
+from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.fitting import build_to_fit, fill
-from sharpscope.detectors.spec import Detector, DetectorSpec
+from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
 # Classifiers that take the wave itself.

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from sharpscope.detectors import hugging_face, torchscript
-from sharpscope.detectors.architectures.recurrent import keep_from_cudnn
 from sharpscope.detectors.checkpoint_file import is_torchscript, read_checkpoint
+from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.fitting import fill
 from sharpscope.detectors.layout import channels_last
 from sharpscope.detectors.resolution import check_record, resolve
-from sharpscope.detectors.spec import Detector, DetectorSpec
+from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
 DTYPES = ("float32", "float64")
@@ -77,7 +77,7 @@ def load_detector(
     network = _place(loaded.module, device, dtype)
     if own and device == "cpu" and dtype == "float32":
         channels_last(network)
-    layers = keep_from_cudnn(network)
+    layers = sum(isinstance(module, nn.RNNBase) for module in network.modules())
     more = (
         (f"{layers} recurrent layer(s) run without cuDNN, whose backward needs train mode",) if layers else ()
     )

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from sharpscope.detectors.checkpoint_file import check_file, sha256_of
-from sharpscope.detectors.spec import Detector, DetectorSpec
+from sharpscope.detectors.detector import Detector
+from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
 NAME = "torchscript"

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from sharpscope.errors import UsageError
-from sharpscope.figures import scatter_plot, selection, style
+from sharpscope.figures import scatter_plot, style
 from sharpscope.progress import progress
+from sharpscope.results import selection
 
 
 def write_correlation_figures(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,12 +9,14 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from sharpscope.errors import UsageError
-from sharpscope.figures import panels, selection
+from sharpscope.figures import panels
 from sharpscope.figures.request import Request
 from sharpscope.figures.style import GREY
-from sharpscope.results.records import read_score_file, score_file
+from sharpscope.results import selection, wording
+from sharpscope.results.records import Records, score_path
+from sharpscope.results.wording import between, counted
 
-TICKS = (0.1, 0.5, 2, 5, 10, 20, 40, 60, 80)  # per cent
+TICKS = (0.1, 0.5, 2, 5, 10, 20, 30, 40, 60, 80, 95)  # per cent
 
 
 def operating_points(bonafide: np.ndarray, spoof: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -45,6 +45,9 @@ def operating_points(bonafide: np.ndarray, spoof: np.ndarray) -> tuple[np.ndarra
 def det(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding | None = None) -> Axes:
     """Draw the DET curve of every checkpoint on one set, on normal-deviate axes (Martin et al., 1997).
 
+    Colour and line stand for recipe and architecture, as in every figure; a mark is the checkpoint's equal error
+    rate. The axes end at 50%, or where the worst of them needs more.
+
     Args:
         table: Long table of scores: label, score, sha256, recipe, arch, eer.
         ax: Axes to draw into; a new figure's when None.
@@ -55,9 +58,9 @@ def det(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding | 
     """
     ax = panels.new_axes(ax)
     coding = coding or panels.code_checkpoints(table)
-    smallest = 0.5
+    smallest, largest = 0.5, 0.5
     for entry, part in coding.groups(table):
-        for i, (_, one) in enumerate(part.groupby("sha256", sort=False)):
+        for _, one in part.groupby("sha256", sort=False):
             bonafide = one.loc[one["label"] == "bonafide", "score"].to_numpy()
             spoof = one.loc[one["label"] == "spoof", "score"].to_numpy()
             accepted, rejected = operating_points(bonafide, spoof)
@@ -66,17 +69,18 @@ def det(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding | 
             smallest = min(smallest, *half)
             x = norm.ppf(np.clip(accepted, half[0], 1 - half[0]))
             y = norm.ppf(np.clip(rejected, half[1], 1 - half[1]))
-            ax.plot(x, y, color=str(entry.get_color()), linewidth=0.5, alpha=0.8, gid="det")
+            line = coding.line(part.iloc[0])
+            ax.plot(x, y, color=str(entry.get_color()), linestyle=line, linewidth=0.7, alpha=0.8, gid="det")
             nearest = int(np.argmin(np.abs(accepted - rejected)))
-            if i == 0:
-                ax.plot(
-                    x[nearest], y[nearest], color=str(entry.get_color()), marker=str(entry.get_marker()),
-                    markerfacecolor=entry.get_markerfacecolor(), linestyle="none",
-                )  # fmt: skip
-    low = max(smallest, 0.001)
-    ends = norm.ppf([low, 0.8])
+            largest = max(largest, float(accepted[nearest] + rejected[nearest]) / 2 + 0.1)
+            ax.plot(
+                x[nearest], y[nearest], color=str(entry.get_color()), marker=str(entry.get_marker()), markersize=3,
+                markerfacecolor=entry.get_markerfacecolor(), linestyle="none", gid="eer",
+            )  # fmt: skip
+    low, high = max(smallest, 0.001), min(largest, 0.97)
+    ends = norm.ppf([low, high])
     ax.plot(ends, ends, color=GREY, linestyle="--", linewidth=0.5)
-    ticks = [t for t in TICKS if low <= t / 100 <= 0.8]
+    ticks = [t for t in TICKS if low <= t / 100 <= high]
     ax.set_xticks(norm.ppf(np.array(ticks) / 100), [f"{t:g}" for t in ticks])
     ax.set_yticks(norm.ppf(np.array(ticks) / 100), [f"{t:g}" for t in ticks])
     ax.set(xlim=ends, ylim=ends, aspect="equal")
@@ -90,7 +94,7 @@ def gather_scores(request: Request) -> pd.DataFrame:
     """Read the scores of every checkpoint and set of a results table.
 
     Args:
-        request: Needs ``folder``.
+        request: Needs ``records``.
 
     Returns:
         Long table: label, score, sha256, recipe, arch, panel.
@@ -98,21 +102,22 @@ def gather_scores(request: Request) -> pd.DataFrame:
     Raises:
         UsageError: If no score file lies beside the results.
     """
-    columns = ["checkpoint", "sha256", "arch", "recipe", "set", "subset"]
-    measured = request.results[columns].fillna("").drop_duplicates(["sha256", "set", "subset"])
+    measured = request.results.fillna({"subset": "", "recipe": "", "arch": ""}).drop_duplicates(
+        ["sha256", "set", "subset"]
+    )
     measured = measured.assign(panel=selection.panel_names(measured))
-    folder = (request.folder or Path()) / "scores"
+    records = request.records or Records()
     found, missing = [], []
     for row in measured.to_dict("records"):
-        path = score_file(folder, row["checkpoint"], row["sha256"], row["set"], row["subset"])
-        if path.is_file():
-            scores = read_score_file(path)
-            found.append(scores.assign(**{k: row[k] for k in ("sha256", "arch", "recipe", "panel")}))
+        scores = records.scores(row)
+        if scores is None:
+            missing.append(score_path(records.results or "results.csv", row))
         else:
-            missing.append(path)
+            known = {name: row[name] for name in ("sha256", "arch", "recipe", "panel")}
+            found.append(scores[["label", "score"]].assign(**known))
     if not found:
         raise UsageError(
-            f"no score file of this table was found (looked for {missing[0] if missing else folder}); keep "
+            f"no score file of this table was found (looked for {missing[0] if missing else 'one'}); keep "
             "the folder `scores` that `sharpscope measure` wrote beside results.csv"
         )
     return pd.concat(found, ignore_index=True)
@@ -129,7 +134,7 @@ def det_figure(request: Request) -> Figure:
     """
     scores = gather_scores(request)
     coding = panels.code_checkpoints(scores)
-    names = list(dict.fromkeys(scores["panel"]))
+    names = request.sets(scores)
     figure, axes = panels.grid(request.venue, len(names), height=2.1)
     for name, ax in zip(names, axes, strict=True):
         det(scores[scores["panel"] == name], ax, coding=coding)
@@ -137,7 +142,10 @@ def det_figure(request: Request) -> Figure:
         ax.set(xlabel="", ylabel="")
     figure.supxlabel("False acceptance of spoofs (%)")
     figure.supylabel("False rejection of bona fide (%)")
-    panels.legend(figure, coding.handles(scores))
+    groups = coding.groups(scores)
+    for entry, part in groups:
+        entry.set(linestyle=coding.line(part.iloc[0]), linewidth=0.7)
+    panels.legend(figure, [entry for entry, _ in groups], handlelength=2.6)
     panels.settle(figure)
     return figure
 
@@ -152,10 +160,10 @@ def det_caption(request: Request) -> str:
         The caption.
     """
     scores = gather_scores(request)
-    n = scores.groupby("panel")["sha256"].nunique()
-    trials = scores.drop_duplicates(["panel"]).shape[0]
+    counts = scores.groupby("panel")["sha256"].nunique()
+    names = request.sets(scores)
     return (
-        f"Detection error trade-off of {n.min()} to {n.max()} checkpoints on {trials} sets "
-        f"({selection.listed(list(dict.fromkeys(scores['panel'])))}), normal-deviate axes; markers: equal "
-        "error rate of one checkpoint of each kind; dashed: equal errors. No test."
+        f"Detection error trade-off of {between(counts, 'checkpoint')} on {counted(len(names), 'set')} "
+        f"({wording.listed(names)}), normal-deviate axes; colour and line as in the legend; marks: equal error rate of "
+        "each checkpoint; dashed: equal errors. No test."
     )

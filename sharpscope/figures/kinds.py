@@ -9,10 +9,22 @@ from typing import Any, NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sharpscope.analysis.correlation_table import correlation_of
 from sharpscope.errors import UsageError, unknown_name
-from sharpscope.figures import det, layers_plot, matrix, pairs_plot, profiles, scatter_plot, selection, style
+from sharpscope.figures import (
+    curves,
+    det,
+    forest_plot,
+    heat_maps,
+    layers_plot,
+    pairs_plot,
+    scatter_plot,
+    shift_plot,
+    style,
+)
 from sharpscope.figures.request import Plotted, Request
-from sharpscope.figures.statistics_table import correlation_of
+from sharpscope.results import selection
+from sharpscope.results.records import Records
 
 
 class Kind(NamedTuple):
@@ -44,18 +56,21 @@ def _scatter_caption(request: Request) -> str:
 PLOTS: dict[str, Kind] = {
     "scatter": Kind(_scatter, _scatter_caption, "EER against a measure, a panel per set", True),
     "shift": Kind(
-        profiles.shift_figure, profiles.shift_caption, "a measure per set, in-domain to most shifted"
+        shift_plot.shift_figure, shift_plot.shift_caption, "a measure per set, in-domain to most shifted"
     ),
     "grow": Kind(
-        profiles.grow_figure, profiles.grow_caption, "a measure as attacks, channels or speakers are added"
+        curves.grow_figure, curves.grow_caption, "a measure as attacks, channels or speakers are added"
     ),
-    "rho-curve": Kind(profiles.rho_curve_figure, profiles.rho_curve_caption, "a measure along its radius"),
-    "m-curve": Kind(
-        profiles.m_curve_figure, profiles.m_curve_caption, "a measure along the trials per group"
+    "rho-curve": Kind(curves.rho_curve_figure, curves.rho_curve_caption, "a measure along its radius"),
+    "m-curve": Kind(curves.m_curve_figure, curves.m_curve_caption, "a measure along the trials per group"),
+    "heatmap": Kind(
+        heat_maps.heatmap_figure, heat_maps.heatmap_caption, "correlations, sets x measures", True
     ),
-    "heatmap": Kind(matrix.heatmap_figure, matrix.heatmap_caption, "correlations, sets x measures", True),
     "forest": Kind(
-        matrix.forest_figure, matrix.forest_caption, "correlation per set with intervals, joint answer", True
+        forest_plot.forest_figure,
+        forest_plot.forest_caption,
+        "correlation per set with intervals, joint answer",
+        True,
     ),
     "layers": Kind(
         layers_plot.layers_figure,
@@ -96,6 +111,7 @@ def plot(
     preset: str | None = None,
     baseline: str = "",
     sets: Sequence[str] | None = None,
+    records: Records | None = None,
 ) -> Plotted:
     """Draw one figure of a results table.
 
@@ -112,6 +128,7 @@ def plot(
         preset: Preset, where the table has several.
         baseline: Recipe that pairs start from.
         sets: Sets (or set/subset) shown; None shows all.
+        records: Scores of a table in memory; None takes those beside the file.
 
     Returns:
         The figure and its caption.
@@ -123,9 +140,8 @@ def plot(
         raise unknown_name("kind of figure", kind, PLOTS)
     from sharpscope.results.table import read_results
 
-    folder = None
     if not isinstance(results, pd.DataFrame):
-        folder = Path(results).parent
+        records = Records.beside(results)
         results = read_results(results)
     if results.empty:
         raise UsageError("the results table has no rows: nothing to draw; fill it with `sharpscope measure`")
@@ -138,7 +154,7 @@ def plot(
         table = table if table is None else table[(table["scope"] == "set") & _shown(table, sets)]
     variant = selection.choose(results, measure=measure, rho=rho, m=m, preset=preset)
     with style.context(venue) as where:
-        request = Request(results, variant, where, table, folder, baseline)
+        request = Request(results, variant, where, table, records, baseline)
         done = Plotted(chosen.figure(request), chosen.caption(request))
     if out is not None:
         style.save(done.figure, out, caption=done.caption, venue=venue)

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels
-from sharpscope.figures.profiles import by_shift
 from sharpscope.figures.request import Request
+from sharpscope.results import wording
 from sharpscope.results.table import about_blocks, measure_and_block
 
 MOST = 60  # blocks; more lines than that have no room on a page
@@ -113,7 +113,7 @@ def layers_figure(request: Request) -> Figure:
         raise UsageError(
             f"{len(order)} blocks are more than the {MOST} that fit a page; keep the rows of fewer architectures"
         )
-    names = by_shift(rows)
+    names = request.sets(rows)
     coding = panels.code_checkpoints(rows)
     columns = min(3, len(names))
     lines = -(-len(names) // columns)
@@ -123,6 +123,8 @@ def layers_figure(request: Request) -> Figure:
     for name, ax in zip(names, axes, strict=False):
         layers(rows[rows["panel"] == name], ax, order=order, coding=coding)
         panels.header(ax, name, [])
+    # A range set in one panel holds in all, and only after the last is it known.
+    axes[0].set_xlim(0, 105 * float(rows["value"].max()))
     for ax in axes[len(names) :]:
         ax.remove()
     for ax in axes[max(0, len(names) - columns) : len(names)]:
@@ -146,7 +148,8 @@ def layers_caption(request: Request) -> str:
     step = request.variant.measure.removesuffix("_layers")
     return (
         f"Which blocks carry the sharpness: share of each block of the network in the squared one-step ascent "
-        f"direction of {step}, to first order its share of {step} itself, on {', '.join(by_shift(rows))}. Marks: means "
-        f"of checkpoints of one kind, lines from the lowest to the highest of them; n = {rows['sha256'].nunique()} "
-        f"checkpoints. Shares add up to 100% in each checkpoint. No test."
+        f"direction of {step} ({request.method()}), to first order its share of {step} itself, on "
+        f"{', '.join(request.sets(rows))}. Marks: means of checkpoints of one kind, lines from the lowest to the "
+        f"highest of them; n = {wording.counted(rows['sha256'].nunique(), 'checkpoint')}. Shares add up to 100% in "
+        "each checkpoint. No test."
     )

@@ -2,82 +2,45 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
-from sharpscope.errors import UsageError, unknown_name
-from sharpscope.figures import panels, selection
+from sharpscope.figures import panels
 from sharpscope.figures.request import Request
-from sharpscope.figures.scatter_plot import measured, one_set
-from sharpscope.figures.style import marks
+from sharpscope.figures.style import INK, Mark, marks
+from sharpscope.results import selection, wording
+from sharpscope.results.pairing import one_set, pair_recipes
 
 
-class Pairing(NamedTuple):
-    """Checkpoints that differ in their recipe alone.
-
-    Attributes:
-        table: One row per pair: set, arch, seed, recipe, value_from, eer_from, value_to, eer_to.
-        baseline: The recipe that arrows start from.
-        alone: Measurements without a partner.
-    """
-
-    table: pd.DataFrame
-    baseline: str
-    alone: int
-
-
-def pair_recipes(rows: pd.DataFrame, baseline: str = "") -> Pairing:
-    """Pair every checkpoint with the baseline's of the same architecture, seed and set.
+def architectures(rows: pd.DataFrame) -> dict[str, Mark]:
+    """Return the mark of each architecture; its shape tells them apart where there are several.
 
     Args:
-        rows: Rows of results.csv of one measure.
-        baseline: A recipe; "" takes the one whose name starts with "adam" or "base", else the first.
+        rows: Rows of results.csv.
 
     Returns:
-        The pairs.
-
-    Raises:
-        UsageError: If there is one recipe only, the baseline is unknown, or two checkpoints share
-            architecture, recipe, seed and set.
+        One mark per architecture.
     """
-    recipes = selection.levels(rows, "recipe")
-    if baseline and baseline not in recipes:
-        raise unknown_name("recipe in this results table", baseline, recipes)
-    if len(recipes) < 2:
-        raise UsageError(
-            f"the only recipe is {recipes[0] if recipes else 'none'!r}; a pair needs two. Name the recipes "
-            "with `sharpscope measure --recipe`"
-        )
-    baseline = baseline or recipes[0]
-    keys = ["set", "subset", "arch", "seed"]
-    rows = measured(rows).fillna({"arch": "", "recipe": "", "subset": "", "seed": -1.0})
-    clash = rows[rows.duplicated([*keys, "recipe"])]
-    if len(clash):
-        one = clash.iloc[0]
-        raise UsageError(
-            f"two checkpoints have architecture {one['arch']!r}, recipe {one['recipe']!r} and seed "
-            f"{one['seed']:g} on {one['set']}: which is the partner? Give them different seeds or recipes"
-        )
-    first = rows[rows["recipe"] == baseline]
-    other = rows[rows["recipe"] != baseline]
-    wanted = [*keys, "value", "eer"]
-    pairs = other[[*wanted, "recipe"]].merge(first[wanted], on=keys, suffixes=("_to", "_from"))
-    used = len(pairs) + len(pairs.drop_duplicates(keys))
-    return Pairing(pairs, baseline, len(rows) - used)
+    return marks(selection.levels(rows, "arch"))
 
 
-def pairs(table: pd.DataFrame, ax: Axes | None = None, *, baseline: str = "") -> Axes:
+def pairs(
+    table: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    baseline: str = "",
+    coding: dict[str, Mark] | None = None,
+) -> Axes:
     """Draw an arrow in the plane of measure and EER from the baseline to each other recipe.
 
     Args:
         table: Rows of results.csv of one set and one measure.
         ax: Axes to draw into; a new figure's when None.
         baseline: Recipe that arrows start from.
+        coding: Mark of each architecture; None takes those of the table.
 
     Returns:
         The axes.
@@ -89,12 +52,14 @@ def pairs(table: pd.DataFrame, ax: Axes | None = None, *, baseline: str = "") ->
     one_set(table)
     found = pair_recipes(table, baseline)
     kinds = marks([r for r in selection.levels(table, "recipe") if r != found.baseline])
+    coding = coding or architectures(table)
     for _, pair in found.table.iterrows():
         mark = kinds[str(pair["recipe"])]
         start = (float(pair["value_from"]), 100 * float(pair["eer_from"]))
         end = (float(pair["value_to"]), 100 * float(pair["eer_to"]))
-        ax.plot(*start, marker="o", color="#222222", markerfacecolor="white", linestyle="none", gid="from")
-        ax.plot(*end, marker=mark.marker, color=mark.colour, linestyle="none", gid="to")
+        shape = coding[str(pair["arch"])].marker if len(coding) > 1 else ""
+        ax.plot(*start, marker=shape or "o", color=INK, markerfacecolor="white", linestyle="none", gid="from")
+        ax.plot(*end, marker=shape or mark.marker, color=mark.colour, linestyle="none", gid="to")
         ax.add_patch(
             FancyArrowPatch(
                 start, end, arrowstyle="-|>", mutation_scale=5, color=mark.colour, linewidth=0.6, shrinkA=2,
@@ -109,11 +74,11 @@ def pairs(table: pd.DataFrame, ax: Axes | None = None, *, baseline: str = "") ->
     better = found.table["eer_to"] < found.table["eer_from"]
     flatter = found.table["value_to"] < found.table["value_from"]
     lines = [
-        f"{len(found.table)} pairs: lower EER {better.sum()},",
-        f"lower measure {flatter.sum()}, both {(better & flatter).sum()}",
+        f"of {wording.counted(len(found.table), 'pair')}: EER fell in {better.sum()},",
+        f"{table['measure'].iloc[0]} in {flatter.sum()}, both in {(better & flatter).sum()}",
     ]
     panels.header(ax, selection.panel_names(table)[0], lines)
-    ax.set_xlabel(selection.label(str(table["measure"].iloc[0]), float(table["rho"].iloc[0])))
+    ax.set_xlabel(wording.label(str(table["measure"].iloc[0]), float(table["rho"].iloc[0])))
     ax.set_ylabel("EER (%)")
     return ax
 
@@ -129,7 +94,8 @@ def pairs_figure(request: Request) -> Figure:
     """
     rows = request.rows()
     found = pair_recipes(rows, request.baseline)
-    names = list(dict.fromkeys(rows["panel"]))
+    names = request.sets(rows)
+    coding = architectures(rows)
     figure, axes = panels.grid(request.venue, len(names))
     for name, ax in zip(names, axes, strict=True):
         part = rows[rows["panel"] == name]
@@ -137,7 +103,7 @@ def pairs_figure(request: Request) -> Figure:
             panels.say(ax, f"no pair with\n{found.baseline}")
             panels.header(ax, name, [])
         else:
-            pairs(part, ax, baseline=found.baseline)
+            pairs(part, ax, baseline=found.baseline, coding=coding)
         ax.set(xlabel="", ylabel="")
     panels.share_vertical([ax for ax in axes if ax.has_data()])
     figure.supxlabel(request.variant.label())
@@ -145,12 +111,33 @@ def pairs_figure(request: Request) -> Figure:
     kinds = marks([r for r in selection.levels(rows, "recipe") if r != found.baseline])
     entries = [
         Line2D([], [], linestyle="none", marker=m.marker, color=m.colour, label=name or "unnamed")
+        if len(coding) == 1
+        else Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker="_",
+            markersize=7,
+            markeredgewidth=1.5,
+            color=m.colour,
+            label=name,
+        )
         for name, m in kinds.items()
     ]
     start = Line2D(
-        [], [], linestyle="none", marker="o", color="#222222", markerfacecolor="white", label=found.baseline
+        [],
+        [],
+        linestyle="none",
+        marker="o",
+        color=INK,
+        markerfacecolor="white",
+        label=f"{found.baseline} (hollow)",
     )
-    panels.legend(figure, [start, *entries])
+    shapes = [
+        Line2D([], [], linestyle="none", marker=m.marker, color=INK, label=name or "unnamed")
+        for name, m in coding.items()
+    ]
+    panels.legend(figure, [start, *entries, *(shapes if len(coding) > 1 else [])])
     panels.settle(figure)
     return figure
 
@@ -168,7 +155,7 @@ def pairs_caption(request: Request) -> str:
     counts = found.table.groupby(["set", "subset"]).size() if len(found.table) else pd.Series([0])
     alone = f" {found.alone} measurements have no partner and are not drawn." if found.alone else ""
     return (
-        f"EER against {request.variant.label()}: an arrow from {found.baseline} to the other recipe of the "
-        f"same architecture and seed, {counts.min()} to {counts.max()} pairs per set.{alone} "
+        f"EER against {request.variant.named()}: an arrow from {found.baseline} to the other recipe of the "
+        f"same architecture and seed ({request.method()}), {wording.between(counts, 'pair')} per set.{alone} "
         "Counts, no test; the paired tests are in `sharpscope table recipes`."
     )

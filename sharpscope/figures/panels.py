@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    ScalarFormatter,
+    StrMethodFormatter,
+)
+from matplotlib.transforms import Bbox
 
-from sharpscope.figures import selection
 from sharpscope.figures.style import GREY, Mark, Venue, marks
+from sharpscope.results import selection
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -101,6 +109,17 @@ class Coding(NamedTuple):
         filled = self.colour_by == self.marker_by or list(self.colours.values()).index(colour) % 2 == 0
         return Mark(colour.colour, marker.marker, colour.line), filled
 
+    def line(self, row: pd.Series) -> Any:
+        """Return the line style of one checkpoint: by its marker's level, since its colour tells the other.
+
+        Args:
+            row: Has the two columns.
+
+        Returns:
+            A style that matplotlib knows.
+        """
+        return self.markers[_text(row[self.marker_by])].line
+
     def groups(self, rows: pd.DataFrame) -> list[tuple[Line2D, pd.DataFrame]]:
         """Split checkpoints into those drawn alike.
 
@@ -166,25 +185,68 @@ def code_checkpoints(rows: pd.DataFrame) -> Coding:
     return Coding("recipe", "arch", marks(recipes), marks(archs))
 
 
-def legend(figure: Figure, handles: Sequence[Artist], *, most: int = 16) -> None:
+def legend(figure: Figure, handles: Sequence[Artist], *, most: int = 16, handlelength: float = 2.0) -> None:
     """Put a legend above the panels, in as many columns as fit the figure's width.
 
     Args:
         figure: The figure.
         handles: Labelled entries.
         most: Entries shown; the rest is counted in the last one.
+        handlelength: Length of a line beside its name, in letters.
     """
     shown = list(handles[:most])
     if len(handles) > most:
         shown.append(Line2D([], [], linestyle="none", label=f"and {len(handles) - most} more"))
     if len(shown) < 2:
         return
+    if spare := _spare_cell(figure):
+        box = figure.legend(
+            handles=shown, loc="center", bbox_to_anchor=spare.bounds, handlelength=handlelength
+        )
+        extent = box.get_window_extent()
+        room = (0.9 * spare.width * figure.bbox.width, 0.8 * spare.height * figure.bbox.height)
+        if extent.width < room[0] and extent.height < room[1]:
+            return
+        box.remove()
     for columns in range(len(shown), 0, -1):
-        box = figure.legend(handles=shown, loc="outside upper center", ncols=columns)
+        box = figure.legend(
+            handles=by_rows(shown, columns),
+            loc="outside upper center",
+            ncols=columns,
+            handlelength=handlelength,
+        )
         width = box.get_window_extent().width
         if columns == 1 or width <= figure.bbox.width - 4:
             return
         box.remove()
+
+
+def by_rows(entries: Sequence[Artist], columns: int) -> list[Artist]:
+    """Return legend entries so that they read along the rows: matplotlib fills column after column.
+
+    Args:
+        entries: In the order in which they should be read.
+        columns: Columns of the legend.
+
+    Returns:
+        The same entries in the order in which matplotlib wants them.
+    """
+    # Where the last row is short, matplotlib shortens the last columns; so does this.
+    return [entries[i] for column in range(columns) for i in range(column, len(entries), columns)]
+
+
+def _spare_cell(figure: Figure) -> Bbox | None:
+    """Return the place of the last cell of a grid of panels when no panel is in it."""
+    places = [(ax, ax.get_subplotspec()) for ax in figure.axes]
+    if not places or any(place is None for _, place in places):
+        return None
+    rows, columns, *_ = places[0][1].get_geometry()  # type: ignore[union-attr]
+    if rows == 1 or len(places) >= rows * columns:
+        return None
+    figure.draw_without_rendering()  # panels have their places only now
+    above = places[columns - 1][0].get_position()
+    beside = places[-1][0].get_position()
+    return Bbox.from_extents(above.x0, beside.y0, above.x1, beside.y1)
 
 
 def settle(figure: Figure) -> None:
@@ -270,6 +332,23 @@ def few_ticks(ax: Axes, *, x: bool = True, y: bool = True, count: int = 4) -> No
             formatter.set_powerlimits((-3, 4))
             axis.set_major_formatter(formatter)
         axis.set_minor_formatter(NullFormatter())
+
+
+def symmetric_ticks(ax: Axes, linear_below: float) -> None:
+    """Label a symlog axis at zero and at powers of ten, few enough to stand apart.
+
+    Args:
+        ax: The panel.
+        linear_below: Size below which the axis is linear.
+    """
+    low, high = ax.get_ylim()
+    start = round(np.log10(linear_below))
+    powers = [10.0**k for k in range(start, start + 12)]
+    up, down = [p for p in powers if p <= high], [-p for p in powers if -p >= low]
+    ticks = [*down[:: -max(1, len(down) // 2)], 0.0, *up[:: max(1, len(up) // 3)]]
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def error_axis(ax: Axes, least: float = 2.0) -> None:

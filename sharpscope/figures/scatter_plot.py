@@ -12,48 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import theilslopes
 
+from sharpscope.analysis.correlation_table import statistic_of
 from sharpscope.errors import UsageError
-from sharpscope.figures import panels, selection
-from sharpscope.figures.selection import Variant, number, probability
+from sharpscope.figures import panels
 from sharpscope.figures.style import GREY, Venue
+from sharpscope.results import selection, wording
+from sharpscope.results.pairing import measured, one_set
+from sharpscope.results.selection import Variant
+from sharpscope.results.wording import number, probability
 
 LOGARITHMIC_FROM = 30.0  # largest over smallest value
-
-
-def one_set(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that can be drawn, after checking that they are one set measured in one way.
-
-    Args:
-        table: Rows of results.csv.
-
-    Returns:
-        The rows whose value and EER are finite.
-
-    Raises:
-        UsageError: If there are several sets or measures: a cloud of them mixes questions.
-    """
-    for column in ("set", "subset", "measure", "rho", "m", "preset"):
-        found = list(dict.fromkeys(table[column].dropna()))
-        if len(found) > 1:
-            raise UsageError(
-                f"these axes show one set measured in one way; the table has {column} "
-                f"{selection.listed([str(f) for f in found])}. Filter it, or draw a panel per set with "
-                "sharpscope.figures.plot"
-            )
-    return measured(table)
-
-
-def measured(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that have a place in a figure: a finite value and a finite EER.
-
-    Args:
-        rows: Rows of results.csv.
-
-    Returns:
-        Those rows.
-    """
-    finite: pd.Series = np.isfinite(rows["value"]) & np.isfinite(rows["eer"])
-    return rows.loc[finite]
 
 
 def scatter(
@@ -103,7 +71,7 @@ def scatter(
     panels.header(ax, name, statistic_lines(rows, len(table), statistic))
     if len(table):
         first = table.iloc[0]
-        ax.set_xlabel(selection.label(str(first["measure"]), float(first["rho"])) + _scale(logarithmic))
+        ax.set_xlabel(wording.label(str(first["measure"]), float(first["rho"])) + _scale(logarithmic))
     ax.set_ylabel("EER (%)")
     return ax
 
@@ -119,11 +87,11 @@ def room_for(
         logarithmic: Whether the axis is.
 
     Returns:
-        Limits at most half the points' span beyond them on either side.
+        Limits at most half the points' span beyond them on either side, and hardly below zero where no point is.
 
     Example:
         >>> room_for(pd.Series([0.0, 1.0]), (-9.0, 1.1))
-        (-0.5, 1.1)
+        (-0.04, 1.1)
     """
     places = np.log10(values) if logarithmic else values
     low, high = float(places.min()), float(places.max())
@@ -132,7 +100,10 @@ def room_for(
     ends = [low - 0.5 * (high - low), high + 0.5 * (high - low)]
     if logarithmic:
         ends = [10**end for end in ends]
-    return max(limits[0], ends[0]), min(limits[1], ends[1])
+    # A measure that is nowhere negative has no negative axis, however long its intervals are.
+    floor = 0.0 if not logarithmic and 0 <= low < 0.25 * high else -math.inf
+    edge = floor - 0.04 * (high - low) if math.isfinite(floor) else floor
+    return max(limits[0], ends[0], edge), min(limits[1], ends[1])
 
 
 def needs_logarithm(values: pd.Series) -> bool:
@@ -169,7 +140,7 @@ def _point(ax: Axes, row: pd.Series, coding: panels.Coding) -> None:
             and (not horizontal or ax.get_xscale() != "log" or low > 0)
         ):
             span = ([low, high], [y, y]) if horizontal else ([x, x], [low, high])
-            ax.plot(*span, color=mark.colour, linewidth=0.5, alpha=0.55, zorder=1.5, solid_capstyle="butt")
+            ax.plot(*span, color=mark.colour, linewidth=0.5, alpha=0.4, zorder=1.5, solid_capstyle="butt")
     ax.plot(
         [x],
         [y],
@@ -177,6 +148,8 @@ def _point(ax: Axes, row: pd.Series, coding: panels.Coding) -> None:
         marker=mark.marker,
         color=mark.colour,
         markerfacecolor=mark.colour if filled else "white",
+        markeredgecolor=mark.colour if not filled else "white",
+        markeredgewidth=0.9 if not filled else 0.35,
         zorder=3,
         gid="checkpoint",
     )
@@ -274,7 +247,7 @@ def scatter_panels(
     rows = selection.rows_of(results, variant)
     if rows.empty:
         raise UsageError(f"no row of the results table holds {variant.label()}: nothing to draw")
-    names = list(dict.fromkeys(rows["panel"]))
+    names = selection.in_order(rows["panel"], results)
     coding = panels.code_checkpoints(rows)
     wide = [needs_logarithm(part["value"]) for _, part in rows.groupby("panel")]
     logarithmic = bool((rows["value"].dropna() > 0).all()) and 2 * sum(wide) > len(wide)
@@ -284,7 +257,7 @@ def scatter_panels(
         scatter(
             part,
             ax,
-            statistic=selection.statistic_of(correlation, variant, name),
+            statistic=statistic_of(correlation, variant, name),
             coding=coding,
             logarithmic=logarithmic,
         )
@@ -312,12 +285,13 @@ def scatter_caption(results: pd.DataFrame, variant: Variant, correlation: pd.Dat
     rows = selection.rows_of(results, variant)
     drawn = measured(rows)
     counts = drawn.groupby("panel").size() if len(drawn) else pd.Series([0])
-    n = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
     group = "" if math.isnan(variant.m) else f", groups of m = {variant.m:g}"
+    names = selection.in_order(rows["panel"], results)
     left_out = len(rows) - len(drawn)
     parts = [
-        f"Equal error rate against {variant.label()}{group} ({variant.preset} preset), one panel per set: "
-        f"{selection.listed(list(dict.fromkeys(rows['panel'])))}; n = {n} checkpoints.",
+        f"Equal error rate against {variant.named()}{group} ({variant.preset} preset), "
+        f"{'one panel per set: ' if len(names) > 1 else 'on '}{wording.listed(names)}; "
+        f"n = {wording.between(counts, 'checkpoint')}.",
         "Bars: 95% intervals where the results have them, cut at the panel's edge; dashed: Theil-Sen line.",
     ]
     if left_out:
@@ -328,7 +302,7 @@ def scatter_caption(results: pd.DataFrame, variant: Variant, correlation: pd.Dat
         tests = int(np.isfinite(correlation["p_holm"]).sum()) if "p_holm" in correlation else 0
         parts.append(
             "Spearman's rank correlation over checkpoints with its 95% interval; two-sided permutation p, "
-            f"Holm-adjusted over the {tests} tests of the whole table."
+            f"Holm-adjusted over the {wording.counted(tests, 'test')} of the whole table."
         )
         if counts.min() < 10:
             parts.append("Fewer than 10 checkpoints: only a very strong correlation could show.")

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from sharpscope.errors import UsageError, unknown_name
 
 MILLIMETRE = 1 / 25.4  # inches
-GOLDEN = 0.618
 
 
 class Venue(NamedTuple):
@@ -49,14 +49,65 @@ VENUES: dict[str, Venue] = {
     "web": Venue(5.2, 8.0, 9, SANS, 150, "5.2 in wide, 9 pt sans serif"),
 }
 
-# Paul Tol's high-contrast triple first: it keeps its order of lightness in grey. A colour never stands
-# alone, each level of a grouping has its own marker too.
-PALETTE = ("#004488", "#DDAA33", "#BB5566", "#66CCEE", "#222222", "#999933", "#AA4499", "#117733")
+# After Paul Tol's high-contrast triple, darkened until each colour has 3:1 on white: it keeps its order of
+# lightness in grey. A colour never stands alone, each level of a grouping has its own marker too.
+PALETTE = ("#004488", "#B8860B", "#BB5566", "#2A93B5", "#222222", "#7A7A1F", "#AA4499", "#117733")
+# The same hues for a dark page, place by place: 3:1 or more on DARK_PAGE.
+DARK_PALETTE = ("#77AADD", "#E3B448", "#EE99AA", "#99DDFF", "#DDDDDD", "#BBBB55", "#DD88CC", "#55B57D")
+LIGHT_PAGE, DARK_PAGE = "#FFFFFF", "#16181C"
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "<", "*", ">", "h", "p")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (7, 2)), (0, (3, 1, 1, 1)))
-GREY = "#777777"
+GREY = "#767676"
+INK = "#222222"
+BAND = "#F1F1F1"  # behind every second set, so that neighbours do not run together
 DIVERGING = "RdBu_r"  # correlations, centred at 0
 SEQUENTIAL = "viridis"  # losses
+
+
+def contrast(first: str, second: str) -> float:
+    r"""Return the contrast of two colours as the Web Content Accessibility Guidelines define it.
+
+    .. math:: (L_1 + 0.05) / (L_2 + 0.05)
+
+    with the relative luminances :math:`L_1 \ge L_2`. Marks need 3, text 4.5.
+
+    Args:
+        first: A colour that matplotlib knows.
+        second: Another.
+
+    Returns:
+        Between 1 and 21.
+
+    Source:
+        W3C, WCAG 2.2 (2023), section 1.4.11.
+
+    Example:
+        >>> round(contrast("black", "white"), 6)
+        21.0
+    """
+    bright, dark = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+
+def on_dark(colour: str) -> str:
+    """Return the colour that stands for one of the palette on a dark page.
+
+    Args:
+        colour: One of ``PALETTE``.
+
+    Returns:
+        The colour of the same place in ``DARK_PALETTE``.
+
+    Example:
+        >>> on_dark(PALETTE[0]) == DARK_PALETTE[0]
+        True
+    """
+    return DARK_PALETTE[PALETTE.index(colour)]
 
 
 class Mark(NamedTuple):

@@ -10,18 +10,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
 from sharpscope.errors import UsageError
-from sharpscope.figures import panels, selection, style
+from sharpscope.figures import panels, style
+from sharpscope.figures.heat_maps import small_size
 from sharpscope.figures.request import Plotted
-from sharpscope.figures.style import SEQUENTIAL, marks
+from sharpscope.figures.style import INK, PALETTE, SEQUENTIAL, marks
+from sharpscope.results import selection, wording
 
 AXIS_WORDS = {
     "random": "random direction, filter norms",
     "sam": "steepest ascent, radius ρ",
 }
+NUMBERED = ("first", "second")
 COLUMNS = ("checkpoint", "sha256", "set", "subset", "x_axis", "y_axis", "seed", "x", "y", "loss")
 
 
@@ -48,6 +52,28 @@ def read_points(path: str | Path) -> pd.DataFrame:
     if missing or table.empty:
         raise UsageError(f"{path}: not a table of points; it lacks {', '.join(missing) or 'rows'}")
     return table.astype({"x": float, "y": float, "loss": float})
+
+
+def axis_words(table: pd.DataFrame) -> tuple[str, str]:
+    """Name both axes of a slice; two random directions are told apart by number.
+
+    Args:
+        table: Points of slices along the same axes.
+
+    Returns:
+        Words for the horizontal and the vertical axis; "" where there is none.
+
+    Example:
+        >>> axis_words(pd.DataFrame({"x_axis": ["random"], "y_axis": ["random"]}))
+        ('first random direction, filter norms', 'second random direction, filter norms')
+        >>> axis_words(pd.DataFrame({"x_axis": ["sam"], "y_axis": ["random"]}))
+        ('steepest ascent, radius ρ', 'random direction, filter norms')
+    """
+    kinds = [str(table["x_axis"].iloc[0]), str(table["y_axis"].iloc[0])]
+    words = [AXIS_WORDS.get(kind, "") for kind in kinds]
+    if kinds[0] == kinds[1]:
+        words = [f"{number} {word}" for number, word in zip(NUMBERED, words, strict=True)]
+    return words[0], words[1]
 
 
 def levels_of(losses: pd.Series, count: int = 13) -> np.ndarray:
@@ -101,13 +127,32 @@ def contour(table: pd.DataFrame, ax: Axes | None = None, *, levels: np.ndarray |
     masked = np.ma.masked_invalid(loss)
     ax.contourf(x, y, masked, levels=levels, norm=norm, cmap=SEQUENTIAL)
     ax.contour(x, y, masked, levels=levels, colors="white", linewidths=0.3)
-    ax.plot([0], [0], marker="+", color="white", markersize=6, markeredgewidth=1.2, gid="trained")
+    _trained(ax)
     if table["x_axis"].iloc[0] == table["y_axis"].iloc[0]:
         ax.set_aspect("equal")
     panels.few_ticks(ax)
-    ax.set_xlabel(AXIS_WORDS.get(str(table["x_axis"].iloc[0]), ""))
-    ax.set_ylabel(AXIS_WORDS.get(str(table["y_axis"].iloc[0]), ""))
+    across, up = axis_words(table)
+    ax.set(xlabel=across, ylabel=up)
     return ax
+
+
+def _trained(ax: Axes) -> None:
+    """Mark and name the trained network at the origin, in white with a dark rim so that any loss may lie under it."""
+    rim = [withStroke(linewidth=1.8, foreground=INK)]
+    ax.plot(
+        [0],
+        [0],
+        marker="+",
+        color="white",
+        markersize=6,
+        markeredgewidth=1.2,
+        gid="trained",
+        path_effects=rim,
+    )
+    ax.annotate(
+        "trained", (0, 0), (4, 3), textcoords="offset points", color="white", fontsize=small_size(ax), path_effects=rim,
+        gid="trained",
+    )  # fmt: skip
 
 
 def surface(table: pd.DataFrame, ax: Axes3D, *, levels: np.ndarray | None = None) -> Axes3D:
@@ -127,15 +172,47 @@ def surface(table: pd.DataFrame, ax: Axes3D, *, levels: np.ndarray | None = None
     height = np.log10(np.where(loss > 0, loss, np.nan)) if logarithmic else loss
     low, high = (math.log10(levels[0]), math.log10(levels[-1])) if logarithmic else (levels[0], levels[-1])
     mesh = np.meshgrid(x, y)
+    ax.computed_zorder = False  # the mark of the trained network stays in sight
     ax.plot_surface(*mesh, height, cmap=SEQUENTIAL, vmin=low, vmax=high, linewidth=0.1, edgecolor="white",
-                    rcount=60, ccount=60)  # fmt: skip
+                    rcount=60, ccount=60, zorder=1)  # fmt: skip
+    size = small_size(ax)
+    here = _at_origin(x, y, height)
+    if math.isfinite(here):
+        rim = [withStroke(linewidth=2, foreground="white")]
+        ax.plot([0, 0], [0, 0], [here, high], color=INK, linewidth=0.6, linestyle=":", zorder=2)
+        ax.plot([0], [0], [here], marker="o", color=PALETTE[2], markeredgecolor="white", markersize=4, zorder=3,
+                linestyle="none", gid="trained")  # fmt: skip
+        ax.text(
+            0,
+            0,
+            high,
+            "trained",
+            ha="center",
+            va="bottom",
+            fontsize=size,
+            path_effects=rim,
+            zorder=4,
+            gid="trained",
+        )
     ax.set_zlim(low, high)
-    ax.set_box_aspect(None, zoom=0.84)  # room for the label of the height
-    ax.tick_params(pad=-3, labelsize=ax.xaxis.label.get_fontsize() - 1)
+    ax.set_box_aspect((1, 1, 0.72), zoom=0.88)
+    ax.tick_params(pad=-4, labelsize=size)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_major_locator(MaxNLocator(3))
-    ax.set_zlabel("log10 loss (nats)" if logarithmic else "loss (nats)", labelpad=-3)
+        axis.pane.set_facecolor("white")
+        axis.pane.set_edgecolor("#CCCCCC")
+    across, up = (words.split(",")[0] for words in axis_words(table))
+    ax.set_xlabel(across.removesuffix(" direction"), labelpad=-8, fontsize=size)
+    ax.set_ylabel(up.removesuffix(" direction"), labelpad=-8, fontsize=size)
+    ax.set_zlabel("log10 loss (nats)" if logarithmic else "loss (nats)", labelpad=-8, fontsize=size)
     return ax
+
+
+def _at_origin(x: np.ndarray, y: np.ndarray, height: np.ndarray) -> float:
+    """Return the height at the trained network; NaN where the grid does not meet it."""
+    if not (np.any(np.isclose(x, 0)) and np.any(np.isclose(y, 0))):
+        return math.nan
+    return float(height[int(np.argmin(np.abs(y))), int(np.argmin(np.abs(x)))])
 
 
 def slices(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -160,7 +237,7 @@ def slices(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     if bool((table["loss"].dropna() > 0).all()) and table["loss"].max() > 30 * table["loss"].min():
         ax.set_yscale("log")
     panels.few_ticks(ax)
-    ax.set_xlabel(AXIS_WORDS.get(str(table["x_axis"].iloc[0]), ""))
+    ax.set_xlabel(axis_words(table)[0])
     ax.set_ylabel("Loss (nats)")
     return ax
 
@@ -211,7 +288,7 @@ def _lines(table: pd.DataFrame, where: style.Venue) -> Figure:
         panels.header(ax, name, [])
         ax.set(xlabel="", ylabel="")
     panels.share_vertical(axes)
-    figure.supxlabel(AXIS_WORDS[str(table["x_axis"].iloc[0])].capitalize())
+    figure.supxlabel(axis_words(table)[0].capitalize())
     figure.supylabel("Loss (nats)")
     panels.legend(figure, list(axes[0].get_legend_handles_labels()[0]))
     return figure
@@ -226,7 +303,7 @@ def _panels(table: pd.DataFrame, where: style.Venue, kind: str, levels: np.ndarr
     columns = len(names) if several and len(names) in (2, 3, 4) else min(len(keys), 3)
     rows = math.ceil(len(keys) / columns)
     width = where.column if len(keys) == 1 else where.text
-    tall = 0.68 if kind == "surface" else 0.85
+    tall = 0.8 if kind == "surface" else 0.85
     figure = panels.new_figure(width, rows * (width / columns * tall + 0.25))
     last = None
     for i, (panel, name) in enumerate(keys):
@@ -249,20 +326,23 @@ def _panels(table: pd.DataFrame, where: style.Venue, kind: str, levels: np.ndarr
         bar.set_ticks([float(levels[i]) for i in np.linspace(0, len(levels) - 1, 5).astype(int)])
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
         bar.ax.minorticks_off()
-    figure.supxlabel(AXIS_WORDS[str(table["x_axis"].iloc[0])].capitalize())
-    figure.supylabel(AXIS_WORDS[str(table["y_axis"].iloc[0])].capitalize())
+    if kind != "surface":  # a surface names the axes at its own edges
+        across, up = axis_words(table)
+        figure.supxlabel(across.capitalize())
+        figure.supylabel(up.capitalize())
     return figure
 
 
 def _caption(table: pd.DataFrame, flat: bool) -> str:
     draws = table["seed"].nunique()
     n = int(table["n_trials"].max()) if "n_trials" in table else 0
-    where = selection.listed(list(dict.fromkeys(table["panel"])))
+    where = wording.listed(list(dict.fromkeys(table["panel"])))
     missing = int((~np.isfinite(table["loss"])).sum())
     random = "random" in set(table["x_axis"]) | set(table["y_axis"])
     return (
-        f"Loss of {table['sha256'].nunique()} checkpoints on {where} (n = {n} trials per set at most) along "
-        f"{' and '.join(AXIS_WORDS[a] for a in dict.fromkeys([*table['x_axis'], *table['y_axis']]) if a)}"
+        f"Loss of {wording.counted(table['sha256'].nunique(), 'checkpoint')} on {where} (n = {n} trials per set at "
+        "most) along "
+        f"{' and '.join(words for words in axis_words(table) if words)}"
         + (
             "; Gaussian directions, filter-normalised (Li et al., 2018), zero on biases and norms"
             if random

@@ -11,26 +11,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 import sharpscope
-from sharpscope.audio.batches import load_groups
 from sharpscope.corpora import read_set
 from sharpscope.detectors import Detector, load_detector
-from sharpscope.devices import keep_freed_memory
+from sharpscope.devices import choose_device, keep_freed_memory
 from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.files import locked, replace_file
 from sharpscope.landscapes.plane import AXES, Plane, make_plane
-from sharpscope.measurement.first_look import probe
+from sharpscope.measurement.first_look import first_look
 from sharpscope.measurement.journal import Journal
-from sharpscope.measurement.presets import Preset, get_preset, trial_weights
-from sharpscope.measurement.tasks import Task, make_task
+from sharpscope.measurement.one_set import load_pieces
+from sharpscope.measurement.options import Options, checked_options
+from sharpscope.measurement.presets import trial_weights
+from sharpscope.measurement.sets import Draw, draw
 from sharpscope.measures.objectives import cross_entropy
 from sharpscope.measures.parameters import LiveParameters
 from sharpscope.measures.precision import exact_arithmetic
 from sharpscope.progress import Meter, progress
 from sharpscope.results.records import checkpoint_folder, record_name
-from sharpscope.results.table import replace_file
 
 COLUMNS = (
     "checkpoint",
@@ -132,32 +132,26 @@ def walk(
 class _Trials:
     """The trials of one set in memory, with the weights that their losses have in the mean over groups."""
 
-    def __init__(self, detector: Detector, task: Task, preset: Preset, batch_size: int | None) -> None:
-        self.detector = detector
-        rate = detector.spec.sample_rate if preset.resample else None
-        stream = load_groups(
-            task.trials.table["path"].tolist(),
-            task.groups,
-            sample_rate=rate,
-            n_samples=detector.spec.n_samples,
-            padding=detector.spec.padding,
-        )
-        self.count = sum(len(group) for group in task.groups)
+    def __init__(self, detector: Detector, drawn: Draw, options: Options) -> None:
+        self.count = sum(len(group) for group in drawn.groups)
         self.groups: list[tuple[Tensor, Tensor, Tensor]] = []
-        for group, waves in zip(task.groups, stream, strict=True):
-            labels = task.labels[group]
+        stream = load_pieces(detector, drawn, drawn.groups, options)
+        for group, waves in zip(drawn.groups, stream, strict=True):
+            labels = drawn.labels[group]
             waves = waves.to(detector.device, detector.dtype)
             if not self.groups:
                 trials = np.array([np.argmax(labels), np.argmin(labels)])
                 pair = torch.as_tensor(labels[trials], device=detector.device)
-                found = probe(detector, waves[trials], pair, task.m, batch_size)
-                self.live, self.batch_size = found.live, found.batch_size
+                found = first_look(detector, waves[trials], pair, drawn.m, options.batch_size)
+                self.live, self.batch_size, self.detector = found.live, found.batch_size, found.detector
             # What comes before the first weight is the same at every point of the plane.
             self.groups.append(
                 (
                     detector.prepare(waves, self.batch_size),
                     torch.as_tensor(labels, device=detector.device),
-                    torch.as_tensor(trial_weights(labels, preset.class_weights), device=detector.device),
+                    torch.as_tensor(
+                        trial_weights(labels, options.preset.class_weights), device=detector.device
+                    ),
                 )
             )
 
@@ -265,20 +259,21 @@ def landscape(
         UsageError: If an option or a set is bad.
     """
     wanted = _wanted(tuple(axes), steps, span, rho, directions, seed)
-    if device == "auto":
-        device = "cuda:0" if torch.cuda.is_available() else "cpu"
-    chosen = get_preset(preset)
-    tasks = []
+    device = choose_device(device)
+    options = checked_options(
+        preset=preset, measures=["loss"], m=m, batch_size=batch_size, limit=limit, seed=seed
+    )
+    draws = []
     for spec in sets:
         trials = read_set(spec, data=data, preset=preset)
         room = min(len(trials.table), limit or len(trials.table))
-        size = m or max(2, min(chosen.m, room) // 2 * 2)
-        tasks.append(make_task(trials, chosen, size, limit, seed, preset))
+        size = m or max(2, min(options.preset.m, room) // 2 * 2)
+        draws.append(draw(trials, size, options))
     rows: list[dict[str, Any]] = []
     problems: list[tuple[str, SharpscopeError]] = []
     evaluated = 0
     folder = Path(out_dir)
-    total = len(checkpoints) * len(tasks) * len(wanted.points()) * directions
+    total = len(checkpoints) * len(draws) * len(wanted.points()) * directions
     keep_freed_memory()
     with progress(total, show=show_progress, unit="points") as meter, exact_arithmetic():
         for path in checkpoints:
@@ -287,11 +282,11 @@ def landscape(
             except SharpscopeError as error:
                 problems.append((Path(path).name, error))
                 continue
-            for task in tasks:
-                where = f"{Path(path).name} on {task.trials.name}"
+            for drawn in draws:
+                where = f"{Path(path).name} on {drawn.trials.name}"
                 meter.describe(where)
                 try:
-                    found, fresh = _one(detector, task, chosen, wanted, folder, batch_size, meter)
+                    found, fresh = _one(detector, drawn, options, wanted, folder, meter)
                 except SharpscopeError as error:
                     problems.append((where, error))
                     continue
@@ -313,20 +308,19 @@ def landscape(
 
 def _one(
     detector: Detector,
-    task: Task,
-    preset: Preset,
+    drawn: Draw,
+    options: Options,
     wanted: _Slice,
     folder: Path,
-    batch_size: int | None,
     meter: Meter,
 ) -> tuple[list[dict[str, Any]], int]:
     """Evaluate one checkpoint on one set; return its rows and how many points were not known before."""
-    trials = _Trials(detector, task, preset, batch_size)
+    trials = _Trials(detector, drawn, options)
     name = checkpoint_folder(detector.name, detector.sha256)
-    facts = (detector.sha256, detector.spec.hash(), task.hash, task.preset, task.m, str(detector.dtype))
+    facts = (detector.sha256, detector.spec.hash(), drawn.hash, options.label, drawn.m, str(detector.dtype))
     identity = repr((facts, wanted.axes, wanted.xs.tolist(), wanted.ys.tolist(), str(detector.device)))
     journal = Journal(
-        folder / "journals" / f"{name}.{record_name(task.trials.name, task.trials.subset)}.journal",
+        folder / "journals" / f"{name}.{record_name(drawn.trials.name, drawn.trials.subset)}.journal",
         f"{identity} {sharpscope.__version__}",
     )
     gradient = trials.gradient() if "sam" in wanted.axes else None
@@ -350,8 +344,8 @@ def _one(
                     "checkpoint": detector.name,
                     "sha256": detector.sha256,
                     "recipe": (detector.record or {}).get("recipe", ""),
-                    "set": task.trials.name,
-                    "subset": task.trials.subset,
+                    "set": drawn.trials.name,
+                    "subset": drawn.trials.subset,
                     "n_trials": trials.count,
                     "x_axis": wanted.axes[0],
                     "y_axis": wanted.axes[1] if len(wanted.axes) == 2 else "",
@@ -359,7 +353,7 @@ def _one(
                     "x": point[0],
                     "y": point[1] if len(point) == 2 else "",
                     "loss": "" if value is None else value,
-                    "loss_name": preset.loss_name,
+                    "loss_name": options.preset.loss_name,
                     "cosine": plane.cosine,
                     "version": sharpscope.__version__,
                 }
@@ -375,7 +369,7 @@ def write_points(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         rows: Mappings with the columns of ``COLUMNS``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
+    with locked(path.with_name(f"{path.name}.lock")):
         kept: list[dict[str, Any]] = []
         if path.is_file():
             fresh = {tuple(str(row[column]) for column in SLICE) for row in rows}

@@ -9,10 +9,10 @@ import torch
 
 from sharpscope.detectors.loading import load_detector
 from sharpscope.devices import keep_freed_memory
-from sharpscope.measurement.preflight import preflight
+from sharpscope.measurement.first_look import first_look
 
 
-def describe(path: str | Path, *, check: bool = True, **options: Any) -> dict[str, Any]:
+def inspect(path: str | Path, *, check: bool = True, **options: Any) -> dict[str, Any]:
     """Load a checkpoint and list what was found, decided and assumed.
 
     Args:
@@ -45,11 +45,14 @@ def describe(path: str | Path, *, check: bool = True, **options: Any) -> dict[st
         length = spec.n_samples or 4 * spec.sample_rate
         waves = 0.05 * torch.randn(2, length, generator=generator)
         keep_freed_memory()
-        found = preflight(detector, waves.to(detector.device, detector.dtype))
-        facts["live parameters"] = found.live
-        facts["dead"] = list(found.dead)
-        facts["frozen"] = list(found.frozen)
+        labels = torch.tensor([1, 0], device=detector.device)
+        found = first_look(detector, waves.to(detector.device, detector.dtype), labels)
+        facts["live parameters"] = found.live.count
+        facts["dead"] = found.live.dead
+        facts["frozen"] = found.live.frozen
         facts["batch difference"] = found.batch_difference
+        if found.notes:
+            facts["notes"] = list(found.notes)
     facts["decisions"] = list(detector.decisions)
     facts["assumptions"] = list(spec.assumptions)
     facts["record"] = detector.record or {}

@@ -1,63 +1,50 @@
-"""Checkpoints x sets -> rows of the results table."""
+"""Checkpoints x sets -> rows of the results table: one straight line from the file to its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
+from torch import nn
 
-from sharpscope.corpora import read_set
-from sharpscope.corpora.seen import Audit
-from sharpscope.detectors import load_detector
-from sharpscope.devices import Share, gather, keep_freed_memory, this_share
-from sharpscope.errors import UsageError
-from sharpscope.measurement.measure_run import Job, Problem, Run
-from sharpscope.measurement.presets import get_preset
-from sharpscope.measurement.rows import Facts
-from sharpscope.measurement.set_measurement import Settings
-from sharpscope.measurement.tasks import Design
-from sharpscope.measures import select_measures
+from sharpscope.corpora.in_memory import read_sets
+from sharpscope.corpora.seen import SeenTrials
+from sharpscope.detectors import Detector
+from sharpscope.detectors.naming import distinct_names, settle_name
+from sharpscope.detectors.opening import open_detector
+from sharpscope.devices import choose_device, gather, keep_freed_memory, this_share
+from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.measurement.one_checkpoint import Problem, Run, measure_checkpoint
+from sharpscope.measurement.options import Design, Facts, checked_options
+from sharpscope.measurement.outcome import Measurement
+from sharpscope.measurement.plan import Plan
+from sharpscope.measurement.polarity import check_polarity, read_anchor
+from sharpscope.measurement.sets import Draws
 from sharpscope.progress import progress
-
-
-class MeasureReport(NamedTuple):
-    """What a call of `measure` did.
-
-    Attributes:
-        out: The results file.
-        rows: Rows written.
-        skipped: Rows that were there already.
-        failures: One line per checkpoint or set that could not be measured.
-        plan: With ``dry_run``, one line per checkpoint and set: what is measured and what it costs.
-    """
-
-    out: Path
-    rows: int
-    skipped: int
-    failures: tuple[str, ...]
-    plan: tuple[str, ...]
+from sharpscope.results.store import Store
 
 
 def measure(
-    checkpoints: Sequence[str | Path],
-    sets: Sequence[str],
+    detectors: str | Path | nn.Module | Detector | Sequence[str | Path | nn.Module | Detector],
+    sets: str | Sequence[str] | Mapping[str, Any],
     *,
     data: str | Path | None = None,
-    out: str | Path = "results.csv",
+    out: str | Path | None = None,
     preset: str = "rigorous",
     measures: Sequence[str] | None = None,
     rho: Sequence[float] | None = None,
     m: int | Sequence[int] | None = None,
     batch_size: int | None = None,
     limit: int | None = None,
+    groups: int | None = None,
     tolerance: float | None = None,
     seed: int = 0,
     arch: str | None = None,
     model: str | None = None,
     model_args: dict[str, Any] | None = None,
+    weights: str | None = None,
     bonafide_index: int | None = None,
     recipe: str | None = None,
     trained_on: Sequence[str] = (),
@@ -73,36 +60,40 @@ def measure(
     fast: bool = False,
     allow_pickle: bool = False,
     skip_missing: bool = False,
-    workers: int = 0,
+    workers: int = 1,
     cache: bool = True,
     force: bool = False,
     dry_run: bool = False,
     show_progress: bool = True,
     log_json: str | Path | None = None,
-) -> MeasureReport:
-    """Measure detectors on sets and add one row per checkpoint, set, measure and radius to a table.
+) -> Measurement:
+    """Measure detectors on sets: one row per checkpoint, set, measure and radius.
 
     Every measure shares one forward and backward per group with the scoring. What is in the table already
     is skipped; what was half finished goes on at the next group. A checkpoint or set that fails is reported
     at the end, after the others.
 
     Args:
-        checkpoints: Files to measure.
-        sets: Registered keys, ``name=DIR`` or ``name=protocol.csv``.
+        detectors: Files, networks in memory, or what `load_detector` returns; one of them or several.
+        sets: Registered keys, ``name=DIR`` or ``name=protocol.csv``; or a mapping of names to sources: such a text,
+            ``(waves, labels)`` with label 1 for bona fide and, as a third, the rate in Hz, a DataFrame of paths and
+            labels, a torch ``Dataset`` or a Hugging Face dataset.
         data: Folder that holds the corpora; None takes the variable SHARPSCOPE_DATA.
-        out: The results file; scores and per-group values go beside it.
+        out: The results file, with scores and per-group values beside it; None keeps everything in memory.
         preset: "rigorous" or "huang2025".
         measures: Names and families; None takes the preset's.
         rho: Radii; None takes the preset's.
         m: Trials in a group, or several for an m-curve; None takes the preset's.
         batch_size: Physical batch; None fits it to memory.
         limit: Trials per set, drawn class-balanced.
-        tolerance: Stop a set once every measure's 95 % interval has a relative half-width of this; the error
-            rate is then of the trials scored so far.
+        groups: Groups measured of a set, a seeded random sample; the error rate rests on every trial all the same.
+        tolerance: Measure no further group of a set once every measure's 95 % interval has a relative half-width of
+            this; the error rate rests on every trial all the same.
         seed: Of the draw of trials and groups, and of random directions.
         arch: Architecture, where the file does not tell.
         model: ``package.module:factory`` or ``file.py:Class``.
         model_args: Arguments of the model.
+        weights: Key of the weights to take, where a file holds several.
         bonafide_index: Which output is bona fide, where it is not the architecture's usual one.
         recipe: How the checkpoints were trained; None takes the file's record.
         trained_on: Sets that the checkpoints were trained on; they count as in-domain.
@@ -120,7 +111,7 @@ def measure(
             say "+fast" behind their preset and are never compared with others.
         allow_pickle: Load files that run code.
         skip_missing: Go on without trials whose audio is missing, and count them.
-        workers: Processes that decode audio.
+        workers: Processes that decode audio; 0 decodes in this one.
         cache: Use decoded audio that is kept on disk, and keep it when several checkpoints are measured.
         force: Measure again what is in the table.
         dry_run: Return the plan and run nothing.
@@ -128,94 +119,101 @@ def measure(
         log_json: File that gets a line of JSON on progress every 15 s.
 
     Returns:
-        What was done.
+        The table, its records, and what could not be measured.
 
     Raises:
         UsageError: If an option, a set or the only checkpoint is bad; nothing is measured then.
+        SharpscopeError: If nothing at all could be measured.
     """
     share = this_share()
-    chosen = get_preset(preset)
-    names = tuple(select_measures(measures or chosen.measures))
-    radii = tuple(dict.fromkeys(rho or chosen.rho))
-    _check(radii, limit, tolerance, batch_size)
-    if fast and dtype != "float32":
-        raise UsageError(f"--fast was given with --dtype {dtype}; directions in bfloat16 are for float32")
-    job = Job(
-        out=Path(out),
-        preset=chosen,
-        label=preset + (f"+seed={seed}" if seed else "") + ("+fast" if fast else ""),
-        settings=Settings(
-            names, radii, chosen.class_weights, None, batch_size, seed, workers, tolerance, fast
-        ),
-        sets=tuple(read_set(spec, data=data, skip_missing=skip_missing, preset=preset) for spec in sets),
-        sizes=(m,) if isinstance(m, int) else tuple(m or (chosen.m,)),
-        design=Design(by, grow, orders, per_class),
+    several = [detectors] if isinstance(detectors, str | Path | nn.Module | Detector) else list(detectors)
+    if not several:
+        raise UsageError("no detector was given; name a checkpoint file, or pass a network")
+    options = checked_options(
+        preset=preset,
+        measures=measures,
+        rho=rho,
+        m=m,
+        batch_size=batch_size,
         limit=limit,
-        anchor=None if anchor is None else read_set(anchor, data=data, skip_missing=True, preset=preset),
+        groups=groups,
+        tolerance=tolerance,
+        seed=seed,
+        dtype=dtype,
+        fast=fast,
+        design=Design(by, grow, orders, per_class),
         facts=Facts(recipe, tuple(trained_on), tuple(selected_on)),
-        force=force,
+        workers=workers,
         cache=cache,
-        keep=len(checkpoints) > 1,
-        share=share,
+        keep=len(several) > 1,
+        force=force,
     )
-    run = Run(job, Audit(leaks, data, preset))
-    tasks = run.tasks()
-    opened: dict[str, Any] = {
+    store = Store(None if out is None else Path(out), force=force)
+    if out is None and not share.alone:
+        raise UsageError("several processes (torchrun) need a results file to meet in; give --out")
+    chosen = choose_device(device, share)
+    draws = Draws(
+        read_sets(sets, data=data, skip_missing=skip_missing, preset=preset),
+        options,
+        SeenTrials(leaks, data, preset),
+    )
+    in_domain = read_anchor(anchor, data, preset)
+    names = distinct_names(several)
+    opening: dict[str, Any] = {
         "arch": arch,
         "model": model,
         "model_args": model_args,
         "bonafide_index": bonafide_index,
         "allow_pickle": allow_pickle,
-        "device": _device(device, share),
+        "device": chosen,
         "dtype": dtype,
     }
+    if weights is not None:
+        opening["weights"] = weights
     keep_freed_memory()
-    if dry_run:
-        plan = tuple(line for path in checkpoints for line in run.plan(load_detector(path, **opened)))
-        return MeasureReport(job.out, 0, 0, (), plan)
-    problems: list[Problem] = []
-    each = sum(run.trials_of(task) for task in tasks)
+    each = sum(-(-len(draw.labels) // share.world) for draw in draws.of())
+    run = Run(options, store, share)
     log = None if log_json is None else Path(log_json)
     if log is not None and not share.alone:
         log = log.with_name(f"{log.name}.{share.rank}")
-    with progress(len(checkpoints) * each, show=show_progress and share.rank == 0, log=log) as meter:
-        if opened["device"] != "cpu":
+    shown = show_progress and share.rank == 0
+    plan = Plan(options, store, share) if dry_run else None
+    unit = "checkpoints" if plan else "trials"
+    with progress(len(several) * (1 if plan else each), unit, show=shown, log=log) as meter:
+        if chosen != "cpu":
             meter.memory = torch.cuda.memory_allocated
-        for path in checkpoints:
+        for given, name in zip(several, names, strict=True):
+            where = name or str(given)
+            meter.describe(where)
             try:
-                detector = load_detector(path, **opened)
-                problems.extend(run.checkpoint(detector, meter))
+                detector = settle_name(open_detector(given, name, **opening), store.names())
+                if plan is not None:
+                    plan.add(detector, draws.of(detector.seen))
+                    meter.advance(1)
+                    continue
+                notes = check_polarity(detector, in_domain, options)
+                run.problems.extend(measure_checkpoint(detector, draws.of(detector.seen), run, meter, notes))
             except UsageError as error:
-                problems.append(Problem(str(path), error))
-                meter.advance(each)
-    return _joined(run, problems)
+                run.problems.append(Problem(where, error))
+                meter.advance(1 if plan else each)
+    return _joined(run, plan)
 
 
-def _check(
-    radii: Sequence[float], limit: int | None, tolerance: float | None, batch_size: int | None
-) -> None:
-    if bad := [r for r in radii if not (r > 0 and np.isfinite(r))]:
-        raise UsageError(f"rho is {bad[0]}; a radius is a positive number")
-    if limit is not None and limit < 2:
-        raise UsageError(f"--limit is {limit}; a set needs a trial of each class, so 2 or more")
-    if tolerance is not None and not 0 < tolerance < 1:
-        raise UsageError(f"--tolerance is {tolerance}; it is a fraction of the value, such as 0.02")
-    if batch_size is not None and batch_size < 1:
-        raise UsageError(f"--batch-size is {batch_size}; it is at least 1")
-
-
-def _joined(run: Run, problems: list[Problem]) -> MeasureReport:
+def _joined(run: Run, plan: Plan | None) -> Measurement:
     """Put together what every process did; the first one answers for all."""
-    everyone = gather(run.job.share, (run.rows, run.skipped, problems))
+    if plan is not None:
+        return Measurement(
+            run.store, 0, 0, tuple(str(p.error) for p in run.problems), plan.lines(), plan.rows()
+        )
+    everyone = gather(run.share, (run.rows, run.skipped, run.problems))
     if everyone is None:
-        return MeasureReport(run.job.out, run.rows, run.skipped, (), ())
+        return Measurement(run.store, run.rows, run.skipped, (), ())
     rows, skipped = (sum(part[i] for part in everyone) for i in (0, 1))
     problems = list({str(p): p for part in everyone for p in part[2]}.values())
     if not rows and not skipped:
         _raise_for(problems)
-    return MeasureReport(
-        run.job.out, rows, skipped, tuple(f"{problem.where}: {problem.error}" for problem in problems), ()
-    )
+    failures = tuple(f"{problem.where}: {problem.error}" for problem in problems)
+    return Measurement(run.store, rows, skipped, failures, ())
 
 
 def _raise_for(problems: Sequence[Problem]) -> None:
@@ -224,15 +222,8 @@ def _raise_for(problems: Sequence[Problem]) -> None:
         raise problems[0].error
     if problems and all(isinstance(problem.error, UsageError) for problem in problems):
         raise UsageError("; ".join(str(problem.error) for problem in problems))
-
-
-def _device(name: str, share: Share) -> str:
-    if name == "auto":
-        # One GPU for each process of a machine, as torchrun counts them.
-        return f"cuda:{share.local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
-    kind = name.split(":")[0]
-    if kind not in ("cpu", "cuda"):
-        raise UsageError(f"device '{name}' is not auto, cpu or cuda:N")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device '{name}' was asked for and torch finds no GPU; use --device cpu")
-    return name
+    if not problems:
+        raise SharpscopeError(
+            "no row was written and none was there: other processes hold the rest of the work, or their journals are "
+            "not visible here yet. Run the same command again, with one process"
+        )

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 
 from sharpscope.detectors import Detector
-from sharpscope.measurement.set_measurement import SetRun
-from sharpscope.measurement.tasks import Task
+from sharpscope.devices import Share
+from sharpscope.measurement.first_look import WEIGHT_COPIES, Look
+from sharpscope.measurement.one_checkpoint import look_at, measures_of, rows_wanted
+from sharpscope.measurement.one_set import load_pieces
+from sharpscope.measurement.options import Options
+from sharpscope.measurement.sets import Draw
 from sharpscope.measures import MEASURES
 from sharpscope.measures.group import Group
 from sharpscope.measures.precision import exact_arithmetic
+from sharpscope.progress import in_words
+from sharpscope.results.store import Store
+
+# Trials that a detector is timed on, at most.
+TIMED = 4
 
 
-class Pace(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Pace:
     """How fast a detector is on this device, per trial.
 
     Attributes:
@@ -25,51 +35,53 @@ class Pace(NamedTuple):
         gradient: Seconds of a forward with one and its backward.
         load: Seconds to decode.
         memory: Bytes for activations, weights and their copies.
+        samples: Length of the trials it was timed on.
     """
 
     forward: float
     gradient: float
     load: float
     memory: int
+    samples: int
 
 
-def pace(detector: Detector, task: Task, run: SetRun, *, trials: int = 4) -> Pace:
+def pace(detector: Detector, draw: Draw, options: Options, look: Look) -> Pace:
     """Time a detector on the first trials of a set.
 
     Args:
         detector: In eval mode.
-        task: The set.
-        run: Its measurement, whose first look is taken over.
-        trials: How many, at most.
+        draw: The set.
+        options: Whether audio is resampled.
+        look: The first look at the detector.
 
     Returns:
         Its pace.
     """
-    chosen = task.groups[0][:trials]
+    chosen = draw.groups[0][:TIMED]
     start = time.perf_counter()
-    waves = run.waves(chosen)  # (B, T)
+    waves = next(load_pieces(detector, draw, [chosen], options)).to(detector.device, detector.dtype)  # (B, T)
     load = time.perf_counter() - start
-    labels = torch.as_tensor(task.labels[chosen], device=waves.device)
+    labels = torch.as_tensor(draw.labels[chosen], device=waves.device)
     weights = torch.full((len(chosen),), 1 / len(chosen), dtype=torch.float64, device=waves.device)
-    size = min(run.found.batch_size, len(chosen))
+    size = min(look.batch_size, len(chosen))
 
     def clock() -> float:
         if waves.is_cuda:
             torch.cuda.synchronize(waves.device)
         return time.perf_counter()
 
-    with exact_arithmetic(), run.found.live.guarded():
-        prepared = detector.prepare(waves, size)
+    with exact_arithmetic(), look.live.guarded():
+        prepared = look.detector.prepare(waves, size)
         for _ in range(2):  # the first run also pays for what is set up once
             start = clock()
-            group = Group(detector.score, run.found.live, prepared, labels, weights, batch_size=size)
+            group = Group(look.detector.score, look.live, prepared, labels, weights, batch_size=size)
             middle = clock()
             group.evaluate()
             end = clock()
-    weights_bytes = sum(p.numel() * p.element_size() for p in detector.module.parameters())
-    memory = run.found.saved_bytes * run.found.batch_size + 4 * weights_bytes
+    held = sum(p.numel() * p.element_size() for p in detector.module.parameters())
+    memory = look.saved_bytes * look.batch_size + WEIGHT_COPIES * held
     n = len(chosen)
-    return Pace((end - middle) / n, (middle - start) / n, load / n, memory)
+    return Pace((end - middle) / n, (middle - start) / n, load / n, memory, waves.shape[1])
 
 
 def evaluations(cost: str, n_radii: int) -> int:
@@ -97,55 +109,103 @@ def evaluations(cost: str, n_radii: int) -> int:
     return (n_radii if each == "R" else int(each)) * int(times or 1)
 
 
-def plan_line(
-    detector: Detector, task: Task, names: Sequence[str], radii: Sequence[float], found: Pace, known: int
-) -> str:
-    """Say what measuring a checkpoint on a set will cost.
+class Plan:
+    """What measuring checkpoints on sets will cost, from one look at each architecture.
 
     Args:
-        detector: The checkpoint.
-        task: The set.
-        names: Measures that are not in the results yet.
-        radii: rho.
-        found: How fast the detector is.
-        known: Rows that are in the results already.
-
-    Returns:
-        One line.
+        options: How they are measured.
+        store: Where rows would go.
+        share: This process; time is divided by their number.
     """
-    where = f"{detector.name} on {task.trials.name}"
-    where += f" {task.trials.subset}" if task.trials.subset else ""
-    there = f", {known} rows are there already" if known else ""
-    if not names:
-        return f"{where}: nothing to do{there}"
-    grouped = sum(len(group) for group in task.groups)
-    shared = {MEASURES[name].cost for name in names if "shared by" in MEASURES[name].cost}
-    own = [MEASURES[name].cost for name in names if MEASURES[name].cost not in shared]
-    steps = sum(evaluations(cost, len(radii)) for cost in [*own, *shared])
-    backwards = len({o for name in names for o in MEASURES[name].objectives})
-    passes = grouped * (1 + 2 * backwards + steps) + len(task.labels) - grouped
-    gradients = grouped * found.gradient * max(backwards, 1)
-    seconds = gradients + (grouped * steps + len(task.labels) - grouped) * found.forward
-    return (
-        f"{where}: {len(task.labels)} trials, {len(task.groups)} groups of m = {task.m}, about {passes} forward "
-        f"passes of one trial, {duration(max(seconds, len(task.labels) * found.load))}, "
-        f"{found.memory / 1024**3:.1f} GiB{there}"
-    )
+
+    def __init__(self, options: Options, store: Store, share: Share) -> None:
+        self.options = options
+        self.store = store
+        self.share = share
+        self._paces: dict[Any, Pace] = {}
+        self._rows: list[dict[str, Any]] = []
+        self._lines: list[str] = []
+
+    def add(self, detector: Detector, draws: Sequence[Draw]) -> None:
+        """Add a checkpoint on its sets; a checkpoint of an architecture and size that was timed already is not run.
+
+        Args:
+            detector: The checkpoint.
+            draws: The sets.
+        """
+        look: Look | None = None
+        for draw in draws:
+            _, wanted = rows_wanted(detector, draw, self.options)
+            missing = self.store.missing(wanted)
+            known = len(wanted) - len(missing)
+            if not missing:
+                self._lines.append(
+                    f"{detector.name} on {draw.name}: nothing to do, all {known} rows are there already"
+                )
+                continue
+            # Checkpoints of one architecture and size take the same time and memory.
+            kind = (detector.spec.hash(), str(detector.dtype), _shapes(detector), draw.m)
+            if kind not in self._paces:
+                look = look_at(detector, draw, self.options, look)
+                self._paces[kind] = pace(detector, draw, self.options, look)
+            self._add(detector, draw, measures_of(missing), self._paces[kind], known)
+
+    def _add(self, detector: Detector, draw: Draw, names: Sequence[str], found: Pace, known: int) -> None:
+        grouped = sum(len(group) for group in draw.groups)
+        scored = len(draw.labels) - grouped
+        shared = {MEASURES[name].cost for name in names if "shared by" in MEASURES[name].cost}
+        own = [MEASURES[name].cost for name in names if MEASURES[name].cost not in shared]
+        steps = sum(evaluations(cost, len(self.options.radii)) for cost in [*own, *shared])
+        backwards = len({o for name in names for o in MEASURES[name].objectives})
+        passes = grouped * (1 + 2 * backwards + steps) + scored
+        seconds = grouped * found.gradient * max(backwards, 1) + (grouped * steps + scored) * found.forward
+        seconds = max(seconds, len(draw.labels) * found.load)
+        there = f", {known} rows are there already" if known else ""
+        self._lines.append(
+            f"{detector.name} on {draw.name}: {len(draw.labels)} trials, {len(draw.groups)} groups of m = {draw.m}, "
+            f"about {passes} forward passes of one trial, {in_words(seconds)}, {found.memory / 1024**3:.1f} GiB{there}"
+        )
+        self._rows.append(
+            {
+                "checkpoint": detector.name,
+                "set": draw.trials.name,
+                "subset": draw.trials.subset,
+                "m": draw.m,
+                "trials": len(draw.labels),
+                "groups": len(draw.groups),
+                "passes": passes,
+                "seconds": seconds,
+                "seconds_scoring": len(draw.labels) * max(found.forward, found.load),
+                "bytes": found.memory,
+            }
+        )
+
+    def rows(self) -> tuple[dict[str, Any], ...]:
+        """Return one mapping per checkpoint and set: trials, groups, passes, seconds, bytes."""
+        return tuple(self._rows)
+
+    def lines(self) -> tuple[str, ...]:
+        """Return a line per checkpoint and set, and the total with what fewer groups would save."""
+        total = sum(row["seconds"] for row in self._rows)
+        if len(self._rows) < 2:
+            return tuple(self._lines)
+        memory = max(row["bytes"] for row in self._rows)
+        words = f"in all {in_words(total)} on one device"
+        if not self.share.alone:
+            words += f", {in_words(total / self.share.world)} on {self.share.world}"
+        words += f" ({total / 3600:.2g} device hours), {memory / 1024**3:.1f} GiB"
+        if (fewer := self._with_groups(200)) < 0.9 * total:
+            words += f"; --groups 200 would take {in_words(fewer)} and still score every trial"
+        return (*self._lines, words)
+
+    def _with_groups(self, groups: int) -> float:
+        """Seconds in all if no more than so many groups of a set were measured."""
+        fewer = 0.0
+        for row in self._rows:
+            share = min(1.0, groups / max(row["groups"], 1))
+            fewer += row["seconds_scoring"] + (row["seconds"] - row["seconds_scoring"]) * share
+        return fewer
 
 
-def duration(seconds: float) -> str:
-    """Say how long something takes, as precisely as a guess deserves.
-
-    Args:
-        seconds: How long.
-
-    Returns:
-        A few words.
-
-    Example:
-        >>> duration(42), duration(600), duration(9000)
-        ('42 s', '10 min', '2.5 h')
-    """
-    if seconds < 90:
-        return f"{np.ceil(seconds):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def _shapes(detector: Detector) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(parameter.shape) for parameter in detector.module.parameters())

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharpscope.audio.batches import Composition
 from sharpscope.errors import unknown_name
+from sharpscope.measurement.groups import Composition
 
 
 class Preset(NamedTuple):

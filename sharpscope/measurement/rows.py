@@ -4,50 +4,37 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import stats
 
 import sharpscope
 from sharpscope.detectors import Detector
-from sharpscope.measurement.presets import Preset
-from sharpscope.measurement.set_measurement import SetMeasurement
-from sharpscope.measurement.tasks import Task
+from sharpscope.measurement.one_set import OneSet, SetMeasurement
+from sharpscope.measurement.options import Options
+from sharpscope.measurement.sets import Draw
+from sharpscope.results.records import KNOWN_OF_TRIALS
 from sharpscope.scoring.eer import eer_interval, equal_error_rate, folded_equal_error_rate
 
 # A bootstrap over fewer speakers than this has too few different draws to mean anything.
 FEWEST_SPEAKERS = 5
 
 
-class Facts(NamedTuple):
-    """What the user says of the training of checkpoints, beside what their records say.
-
-    Attributes:
-        recipe: How they were trained; None takes the record's.
-        trained_on: Sets they were trained on, as ``--sets`` takes them.
-        selected_on: Sets on which the best epoch or setting was chosen.
-    """
-
-    recipe: str | None = None
-    trained_on: tuple[str, ...] = ()
-    selected_on: tuple[str, ...] = ()
-
-
-def shared_cells(detector: Detector, task: Task, preset: Preset, facts: Facts) -> dict[str, Any]:
+def shared_cells(detector: Detector, draw: Draw, options: Options) -> dict[str, Any]:
     """Return the cells that every row of this checkpoint and set shares.
 
     Args:
         detector: The loaded checkpoint.
-        task: The set.
-        preset: How it is measured.
-        facts: Of its training.
+        draw: The set.
+        options: How it is measured, and what is known of its training.
 
     Returns:
         Values by column.
     """
-    record = detector.record or {}
+    record, facts, preset = detector.record or {}, options.facts, options.preset
     # What the same speakers, attacks and channels made is in the domain of training, though never trained on.
     seen = [*facts.trained_on, *record.get("trained_on", []), *record.get("in_domain", [])]
     trained_on = {spec.split("=")[0].split("@")[0] for spec in seen}
@@ -58,16 +45,16 @@ def shared_cells(detector: Detector, task: Task, preset: Preset, facts: Facts) -
         "arch": detector.spec.arch,
         "recipe": facts.recipe or record.get("recipe", ""),
         "seed": record.get("seed"),
-        "set": task.trials.name,
-        "subset": task.trials.subset,
-        "domain": "" if not trained_on else "id" if task.trials.name in trained_on else "ood",
-        "m": task.m,
-        "preset": task.preset,
+        "set": draw.trials.name,
+        "subset": draw.trials.subset,
+        "domain": "" if not trained_on else "id" if draw.trials.name in trained_on else "ood",
+        "m": draw.m,
+        "preset": options.label,
         "loss_name": preset.loss_name.replace("cross_entropy", "own_loss") if own else preset.loss_name,
         "score_rule": preset.score_rule,
         "polarity_source": detector.spec.polarity_source,
         "spec_hash": detector.spec.hash(),
-        "trials_hash": task.hash,
+        "trials_hash": draw.hash,
         "dtype": str(detector.dtype).removeprefix("torch."),
         "device": _device_name(detector.device),
         "version": sharpscope.__version__,
@@ -75,73 +62,59 @@ def shared_cells(detector: Detector, task: Task, preset: Preset, facts: Facts) -
 
 
 def measurement_rows(
-    detector: Detector,
-    task: Task,
-    measured: SetMeasurement,
-    wanted: Sequence[dict[str, Any]],
-    preset: Preset,
-    notes: Sequence[str] = (),
+    one: OneSet, measured: SetMeasurement, wanted: Sequence[dict[str, Any]], notes: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """Return the finished rows of a measurement.
 
     Args:
-        detector: The loaded checkpoint.
-        task: The set.
-        measured: What `measure_set` returned.
+        one: What was measured.
+        measured: What was found.
         wanted: Rows with the shared cells, a measure and a radius each.
-        preset: How trials are scored.
         notes: What is known of the detector beside.
 
     Returns:
         The rows, every column of the contract filled.
     """
-    scored = measured.scored
-    eer, low, high = _error_rate(preset.score_rule, task, measured.logits, scored)
-    note = "; ".join([*_notes(detector, task, measured, eer), *notes])
-    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    draw = one.draw
+    eer, low, high = _error_rate(one.options.preset.score_rule, draw, measured.logits)
+    found = {
+        "n_bonafide": int(draw.labels.sum()),
+        "n_spoof": int((1 - draw.labels).sum()),
+        "eer": eer,
+        "eer_low": low,
+        "eer_high": high,
+        "n_groups": len(measured.groups),
+        "live_share": one.look.live_share,
+        "batch_size": measured.batch_size,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "note": "; ".join([*_notes(one, measured, eer), *notes]),
+    }
     rows = []
     for row in wanted:
         values = measured.values[(row["measure"], row["rho"])]
         value, stderr = weighted_mean(np.array(values), np.array(measured.sizes))
-        low_value, high_value = interval(value, stderr, len(values), measured.n_groups_in_all)
-        rows.append(
-            {
-                **row,
-                "n_bonafide": int(task.labels[scored].sum()),
-                "n_spoof": int((1 - task.labels[scored]).sum()),
-                "eer": eer,
-                "eer_low": low,
-                "eer_high": high,
-                "value": value,
-                "stderr": stderr,
-                "value_low": low_value,
-                "value_high": high_value,
-                "n_groups": len(values),
-                "created": created,
-                "note": note,
-            }
-        )
+        value_low, value_high = interval(value, stderr, len(values), draw.n_groups)
+        own = {"value": value, "stderr": stderr, "value_low": value_low, "value_high": value_high}
+        rows.append({**row, **found, **own})
     return rows
 
 
-def _error_rate(
-    score_rule: str, task: Task, logits: np.ndarray, scored: np.ndarray
-) -> tuple[float, float, float]:
-    logits, is_bonafide = logits[scored], task.labels[scored] == 1
+def _error_rate(score_rule: str, draw: Draw, logits: np.ndarray) -> tuple[float, float, float]:
+    is_bonafide = draw.labels == 1
     if score_rule == "folded_spoof_logit":
         return folded_equal_error_rate(logits[is_bonafide, 0], logits[~is_bonafide, 0]), np.nan, np.nan
     scores = logits[:, 1] - logits[:, 0]
     clusters: dict[str, Any] = {}
-    if _names_speakers(task):
-        speakers = task.trials.table["speaker"].to_numpy().astype(str)[scored]
+    if _names_speakers(draw):
+        speakers = draw.trials.table["speaker"].to_numpy().astype(str)
         clusters = {"bonafide_speakers": speakers[is_bonafide], "spoof_speakers": speakers[~is_bonafide]}
     low, high = eer_interval(scores[is_bonafide], scores[~is_bonafide], **clusters)
     return equal_error_rate(scores[is_bonafide], scores[~is_bonafide]).eer, low, high
 
 
-def _names_speakers(task: Task) -> bool:
+def _names_speakers(draw: Draw) -> bool:
     """Tell whether there are speakers enough to resample: of every trial, and five in each class."""
-    table = task.trials.table
+    table = draw.trials.table
     counts = table[table["speaker"] != ""].groupby("label")["speaker"].nunique()
     return bool((table["speaker"] != "").all()) and len(counts) == 2 and int(counts.min()) >= FEWEST_SPEAKERS
 
@@ -209,46 +182,69 @@ def _device_name(device: torch.device) -> str:
     return f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
 
 
-def group_rows(task: Task, measured: SetMeasurement) -> list[dict[str, str]]:
+def group_rows(measured: SetMeasurement) -> list[dict[str, str]]:
     """Return one row per group, measure and radius.
 
     Args:
-        task: The set.
-        measured: What `measure_set` returned.
+        measured: What was measured on a set.
 
     Returns:
         Rows for `write_group_values`.
     """
     return [
         {
-            "preset": task.preset,
-            "m": str(task.m),
             "group": str(index),
             "measure": name,
             "rho": "" if rho is None else repr(rho),
             "value": repr(value),
-            "n_trials": str(measured.sizes[index]),
+            "n_trials": str(size),
         }
         for (name, rho), values in measured.values.items()
-        for index, value in enumerate(values)
+        for index, size, value in zip(measured.groups, measured.sizes, values, strict=True)
     ]
 
 
-def _notes(detector: Detector, task: Task, measured: SetMeasurement, eer: float) -> Iterator[str]:
+def score_rows(draw: Draw, measured: SetMeasurement) -> pd.DataFrame:
+    """Return one row per trial, with its group and what is known of it.
+
+    Args:
+        draw: The set.
+        measured: What was measured on it.
+
+    Returns:
+        Columns ``SCORE_COLUMNS`` of the records.
+    """
+    group = np.full(len(draw.labels), -1)
+    for index in measured.groups:
+        group[draw.groups[index]] = index
+    known = draw.trials.table
+    return pd.DataFrame(
+        {
+            "trial": known["trial"].to_numpy(),
+            "label": np.where(draw.labels == 1, "bonafide", "spoof"),
+            "score": measured.logits[:, 1] - measured.logits[:, 0],
+            "logit_spoof": measured.logits[:, 0],
+            "logit_bonafide": measured.logits[:, 1],
+            "group": group,
+            **{name: known[name].to_numpy() if name in known else "" for name in KNOWN_OF_TRIALS},
+        }
+    )
+
+
+def _notes(one: OneSet, measured: SetMeasurement, eer: float) -> Iterator[str]:
     """Yield what a reader of the row should know, most telling first."""
-    if eer > 0.5:
+    trials = one.draw.trials
+    if not eer <= 0.5:
         yield "worse than chance"
     loss = measured.values.get(("loss", None))
-    if loss is not None and float(np.mean(loss)) > np.log(2):
+    if loss is not None and not float(np.mean(loss)) <= np.log(2):
         yield f"mean loss {np.mean(loss):.3g} is above ln 2, that of knowing nothing: are labels or outputs swapped?"
-    left = int(measured.scored.sum()) - sum(measured.sizes)
-    if left:
+    if left := len(one.draw.labels) - sum(measured.sizes):
         yield f"{left} trials scored but in no group"
-    if not _names_speakers(task):
+    if not _names_speakers(one.draw):
         yield "EER interval over trials, not speakers: optimistic"
-    if task.trials.skipped:
-        yield f"{task.trials.skipped} trials without audio skipped"
-    yield f"noise floor {measured.noise_floor:.3g}"
+    if trials.skipped:
+        yield f"{trials.skipped} trials without audio skipped"
     yield from measured.notes
-    yield from detector.spec.assumptions
-    yield from task.trials.notes
+    yield from one.look.detector.spec.assumptions
+    yield from trials.notes

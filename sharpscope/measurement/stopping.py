@@ -3,6 +3,11 @@ r"""When to stop measuring groups: as soon as every interval is as narrow as was
 Looking after every group and stopping at the first narrow interval ends too often where the spread happens
 to be underestimated. So the number of groups is planned: a pilot gives the spread, the spread gives the
 number that is needed, and only when that many are done is the plan checked again (Stein, 1945; Hall, 1981).
+
+A pilot that shows nothing but zeros cannot tell a set without sharpness from one whose few sharp groups it missed: with
+2 % of groups carrying the value it stopped there in half of all runs, and its intervals covered 42 %. Then every group
+is measured. Skewed values get the 25 times squared skewness that a normal interval needs (Cochran, 1977). What no pilot
+of 32 can see are groups rarer than 9 % beside others that are alike and not zero.
 """
 
 from __future__ import annotations
@@ -17,6 +22,8 @@ from scipy import stats
 PILOT = 32
 # Half-width, in the measure's own unit, below which an interval around zero counts as narrow.
 ABSOLUTE = 1e-4
+# Groups per squared skewness (Cochran, 1977).
+COCHRAN = 25
 
 
 def groups_needed(
@@ -54,6 +61,60 @@ def groups_needed(
     return min(total, max(2, math.ceil(unlimited / (1 + unlimited / total))))
 
 
+def groups_for_skew(values: Sequence[float], total: int, *, absolute: float = ABSOLUTE) -> int:
+    r"""Return how many groups a normal interval takes for values this skewed, all where nothing was found yet.
+
+    .. math:: N = \lceil 25\,g_1^2 \rceil, \qquad g_1 = \overline{(v - \bar v)^3} / s^3
+
+    Args:
+        values: One per measured group, at least 2.
+        total: Groups in all.
+        absolute: Values up to this size are taken for zero.
+
+    Returns:
+        Number of groups, at most ``total``.
+
+    Source:
+        Cochran (1977), section 2.15.
+
+    Example:
+        One group in five carries the value: skewness 1.5, and 57 groups.
+
+        >>> groups_for_skew([0.0, 0, 0, 0, 1] * 4, 1000), groups_for_skew([0.0] * 20, 1000)
+        (57, 1000)
+    """
+    array = np.asarray(values, dtype=float)
+    if np.abs(array).max() <= absolute:
+        return total
+    deviations = array - array.mean()
+    spread = float(np.sqrt((deviations**2).mean()))
+    # Values that agree to nine digits have no shape: their skewness is that of rounding.
+    if spread <= 1e-9 * float(np.abs(array).max()):
+        return min(total, 2)
+    skewness = float((deviations**3).mean()) / spread**3
+    return min(total, max(2, math.ceil(round(COCHRAN * skewness**2, 9))))
+
+
+def visiting_order(n_groups: int, seed: int) -> np.ndarray:
+    """Return the seeded random order in which groups must be visited for an early stop to be an estimate of all.
+
+    Groups in file order are blocks of one attack or speaker after another; the first of them are no sample. With
+    autocorrelated groups an interval in file order covered 45 to 51 %, with two blocks never.
+
+    Args:
+        n_groups: Groups in all.
+        seed: Of the run.
+
+    Returns:
+        A permutation, shape (n_groups,).
+
+    Example:
+        >>> sorted(visiting_order(4, 0).tolist())
+        [0, 1, 2, 3]
+    """
+    return np.random.default_rng([seed, n_groups]).permutation(n_groups)
+
+
 class StoppingRule:
     """Plans how many groups to measure, in few looks at fixed numbers of groups.
 
@@ -64,6 +125,7 @@ class StoppingRule:
 
     Attributes:
         target: Groups to measure by the plan as it stands.
+        reason: Why all groups are measured, a phrase for the note of a row; "" while the tolerance decides.
 
     Example:
         >>> rule = StoppingRule(1000, 0.02, pilot=3)
@@ -75,6 +137,7 @@ class StoppingRule:
         self.total = total
         self.tolerance = tolerance
         self.target = min(pilot, total)
+        self.reason = ""
 
     def enough(self, values: Mapping[Any, Sequence[float]]) -> bool:
         """Tell whether to stop now; when the plan is fulfilled it is checked and perhaps extended.
@@ -91,5 +154,16 @@ class StoppingRule:
         if done >= self.total:
             return True
         needed = max(groups_needed(column, self.total, self.tolerance) for column in values.values())
-        self.target = max(self.target, needed)
+        shaped = {name: groups_for_skew(column, self.total) for name, column in values.items()}
+        name = max(shaped, key=lambda key: shaped[key])
+        if shaped[name] == self.total and needed < self.total:
+            self.reason = _reason(name, values[name])
+        self.target = max(self.target, needed, shaped[name])
         return done >= self.target
+
+
+def _reason(name: Any, column: Sequence[float]) -> str:
+    """Return why a measure needs every group."""
+    measure = name[0] if isinstance(name, tuple) else name
+    shape = "was zero" if float(np.abs(np.asarray(column)).max()) <= ABSOLUTE else "lay in a few groups"
+    return f"no early stop: {measure} {shape} in the first {len(column)} groups, which tells nothing of the others"

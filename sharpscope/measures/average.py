@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from sharpscope.measures.group import Group
-from sharpscope.measures.registry import ANDRIUSHCHENKO, Measure, Values
+from sharpscope.measures.registry import ANDRIUSHCHENKO, Definition, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
 
 PAIRS = 10
@@ -136,47 +136,35 @@ def average_trace(
     return {rho: 2.0 * rises[rho] / rho**2 for rho in radii}
 
 
-COST = f"R x {2 * PAIRS}"
-
-
-def _measures(suffix: str, scaling: Scaling, noise: str, trace: str) -> dict[str, Measure]:
+def _measures(suffix: str, scaling: Scaling, noise: str, trace: str) -> dict[str, Definition]:
     unchanged = ("layer", "node") if scaling == "elementwise" else ()
     name = f"average{suffix}"
     return {
-        name: Measure(
+        name: Definition(
             partial(average, scaling=scaling),
             f"mean rise under {noise}, {PAIRS} antithetic pairs",
             ANDRIUSHCHENKO,
-            ("average_case",),
-            True,
             (),
-            COST,
             unchanged,
         ),
-        f"{name}_stderr": Measure(
+        f"{name}_stderr": Definition(
             partial(average_stderr, scaling=scaling),
             f"standard error that the directions leave on {name}",
             ANDRIUSHCHENKO,
-            ("average_case",),
-            True,
             (),
-            f"with {name}",
             unchanged,
         ),
-        f"{name}_trace": Measure(
+        f"{name}_trace": Definition(
             partial(average_trace, scaling=scaling),
             f"{trace} by second differences along the same directions",
             "Hutchinson (1990)",
-            ("average_case", "curvature"),
-            True,
             (),
-            f"with {name}",
             unchanged,
         ),
     }
 
 
-MEASURES: dict[str, Measure] = {
+MEASURES: dict[str, Definition] = {
     **_measures("", "none", "Gaussian noise", "trace of the Hessian"),
     **_measures(
         "_adaptive", "elementwise", "Gaussian noise in proportion to each weight", "sum of w_i^2 H_ii"

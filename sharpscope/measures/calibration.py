@@ -16,7 +16,7 @@ from torch import Tensor
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measures.group import Group
 from sharpscope.measures.objectives import signed_margin
-from sharpscope.measures.registry import FREE, Measure, Values
+from sharpscope.measures.registry import Definition, Values
 
 KERNEL_WIDTH = 0.2
 
@@ -166,41 +166,21 @@ def calibration_error(logits: np.ndarray, labels: np.ndarray, *, bins: int = 15)
     return float(sum(errors) / len(labels))
 
 
-_CONTROLS = ("controls",)
 _UNCHANGED = ("layer", "node")
 
-MEASURES: dict[str, Measure] = {
-    "brier": Measure(
-        brier, "mean squared error of the probability", "Brier (1950)", _CONTROLS, False, (), FREE, _UNCHANGED
+MEASURES: dict[str, Definition] = {
+    "brier": Definition(brier, "mean squared error of the probability", "Brier (1950)", (), _UNCHANGED),
+    "overconfidence": Definition(
+        overconfidence, "confidence minus accuracy", "Guo et al. (2017)", (), _UNCHANGED
     ),
-    "overconfidence": Measure(
-        overconfidence,
-        "confidence minus accuracy",
-        "Guo et al. (2017)",
-        _CONTROLS,
-        False,
-        (),
-        FREE,
-        _UNCHANGED,
-    ),
-    "kernel_calibration_error": Measure(
+    "kernel_calibration_error": Definition(
         kernel_calibration_error,
         "calibration error over pairs of trials, without bins",
         "Widmann et al. (2019)",
-        _CONTROLS,
-        False,
         (),
-        FREE,
         _UNCHANGED,
     ),
-    "accuracy": Measure(
-        accuracy,
-        "share of trials on the right side of 0",
-        "",
-        _CONTROLS,
-        False,
-        (),
-        FREE,
-        (*_UNCHANGED, "logits", "head"),
+    "accuracy": Definition(
+        accuracy, "share of trials on the right side of 0", "", (), (*_UNCHANGED, "logits", "head")
     ),
 }

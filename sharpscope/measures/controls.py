@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sharpscope.measures.group import Group
 from sharpscope.measures.objectives import prediction_entropy, signed_margin
-from sharpscope.measures.registry import FREE, Measure, Values
+from sharpscope.measures.registry import Definition, Values
 
 # A margin at which float32 cross-entropy is exactly zero.
 SATURATED = 17.0
@@ -129,60 +129,16 @@ def saturated(group: Group, radii: Sequence[float] = ()) -> Values:
 
 _UNCHANGED = ("layer", "node")
 
-MEASURES: dict[str, Measure] = {
-    "loss": Measure(
-        loss, "cross-entropy, in nats", "", ("paper", "default", "controls"), False, (), FREE, _UNCHANGED
+MEASURES: dict[str, Definition] = {
+    "loss": Definition(loss, "cross-entropy, in nats", "", (), _UNCHANGED),
+    "grad_norm": Definition(grad_norm, "norm of the group's gradient", "", ("label",)),
+    "param_norm": Definition(param_norm, "norm of the live weights", "", (), ("logits", "labels")),
+    "entropy": Definition(
+        entropy, "entropy of the detector's output, in nats", "", (), (*_UNCHANGED, "labels")
     ),
-    "grad_norm": Measure(
-        grad_norm,
-        "norm of the group's gradient",
-        "",
-        ("paper", "default", "controls"),
-        False,
-        ("label",),
-        "2 shared",
-    ),
-    "param_norm": Measure(
-        param_norm,
-        "norm of the live weights",
-        "",
-        ("default", "controls"),
-        False,
-        (),
-        FREE,
-        ("logits", "labels"),
-    ),
-    "entropy": Measure(
-        entropy,
-        "entropy of the detector's output, in nats",
-        "",
-        ("default", "controls", "label_free"),
-        False,
-        (),
-        FREE,
-        (*_UNCHANGED, "labels"),
-    ),
-    "margin": Measure(
-        margin, "mean margin of the right class", "", ("default", "controls"), False, (), FREE, _UNCHANGED
-    ),
-    "confidence": Measure(
-        confidence,
-        "mean absolute logit difference",
-        "",
-        ("controls", "label_free"),
-        False,
-        (),
-        FREE,
-        (*_UNCHANGED, "labels"),
-    ),
-    "saturated": Measure(
-        saturated,
-        "share of trials at which float32 cross-entropy is exactly zero",
-        "",
-        ("controls",),
-        False,
-        (),
-        FREE,
-        _UNCHANGED,
+    "margin": Definition(margin, "mean margin of the right class", "", (), _UNCHANGED),
+    "confidence": Definition(confidence, "mean absolute logit difference", "", (), (*_UNCHANGED, "labels")),
+    "saturated": Definition(
+        saturated, "share of trials at which float32 cross-entropy is exactly zero", "", (), _UNCHANGED
     ),
 }

@@ -19,7 +19,7 @@ from torch import Tensor
 from sharpscope.measures.derivatives import hessian_vector
 from sharpscope.measures.group import Group
 from sharpscope.measures.parameters import dot
-from sharpscope.measures.registry import Measure, Values
+from sharpscope.measures.registry import Definition, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
 from sharpscope.measures.worst_case import FLAT
 
@@ -289,64 +289,43 @@ def gradient_curvature(
 
 LANCZOS = "Lanczos (1950)"
 HUTCHINSON = "Hutchinson (1990)"
-_FAMILY = ("curvature",)
 
 
-def _measures(suffix: str, scaling: Scaling, matrix: str) -> dict[str, Measure]:
+def _measures(suffix: str, scaling: Scaling, matrix: str) -> dict[str, Definition]:
     unchanged = ("layer", "node") if scaling == "elementwise" else ()
 
-    def of_spectrum(end: str, summary: str, cost: str) -> Measure:
+    def of_spectrum(end: str, summary: str) -> Definition:
         function = partial(eigenvalue, end=end, scaling=scaling)
-        return Measure(function, f"{summary} of {matrix}", LANCZOS, _FAMILY, False, (), cost, unchanged)
+        return Definition(function, f"{summary} of {matrix}", LANCZOS, (), unchanged)
 
-    shared = f"with lambda_max{suffix}"
     return {
-        f"lambda_max{suffix}": of_spectrum("largest", "largest eigenvalue", f"up to {9 * STEPS}"),
-        f"lambda_min{suffix}": of_spectrum("smallest", "smallest eigenvalue", shared),
-        f"lambda_residual{suffix}": of_spectrum("residual", "relative residual of both ends", shared),
-        f"trace{suffix}": Measure(
-            partial(trace, scaling=scaling),
-            f"trace of {matrix}, {PROBES} probes",
-            HUTCHINSON,
-            _FAMILY,
-            False,
-            (),
-            str(9 * PROBES),
-            unchanged,
+        f"lambda_max{suffix}": of_spectrum("largest", "largest eigenvalue"),
+        f"lambda_min{suffix}": of_spectrum("smallest", "smallest eigenvalue"),
+        f"lambda_residual{suffix}": of_spectrum("residual", "relative residual of both ends"),
+        f"trace{suffix}": Definition(
+            partial(trace, scaling=scaling), f"trace of {matrix}, {PROBES} probes", HUTCHINSON, (), unchanged
         ),
-        f"trace{suffix}_stderr": Measure(
+        f"trace{suffix}_stderr": Definition(
             partial(trace_stderr, scaling=scaling),
             f"standard error that the probes leave on trace{suffix}",
             HUTCHINSON,
-            _FAMILY,
-            False,
             (),
-            f"with trace{suffix}",
             unchanged,
         ),
-        f"gradient_curvature{suffix}": Measure(
+        f"gradient_curvature{suffix}": Definition(
             partial(gradient_curvature, scaling=scaling),
             f"curvature of {matrix} along the ascent direction",
             "",
-            _FAMILY,
-            False,
             ("label",),
-            "2 shared + 9",
             unchanged,
         ),
     }
 
 
-MEASURES: dict[str, Measure] = {
+MEASURES: dict[str, Definition] = {
     **_measures("", "none", "the Hessian"),
     **_measures("_adaptive", "elementwise", "the Hessian scaled by the weights"),
-    "trace_sketched": Measure(
-        trace_sketched,
-        f"trace of the Hessian by Hutch++, {PROBES} products",
-        "Meyer et al. (2021)",
-        _FAMILY,
-        False,
-        (),
-        str(9 * PROBES),
+    "trace_sketched": Definition(
+        trace_sketched, f"trace of the Hessian by Hutch++, {PROBES} products", "Meyer et al. (2021)", ()
     ),
 }

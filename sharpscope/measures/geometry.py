@@ -14,7 +14,7 @@ from sharpscope.measures.derivatives import trial_gradients
 from sharpscope.measures.group import Group
 from sharpscope.measures.objectives import signed_margin
 from sharpscope.measures.parameters import block_of, dot
-from sharpscope.measures.registry import Measure, Values
+from sharpscope.measures.registry import Definition, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
 from sharpscope.measures.worst_case import FLAT
 
@@ -266,103 +266,59 @@ def _scaled_effective_parameters(group: Group, radii: Sequence[float] = ()) -> V
     return effective_parameters(group, scaling="elementwise")
 
 
-COST = "3, shared by geometry"
-_FAMILY = ("geometry",)
 _UNCHANGED = ("layer", "node")
 _LABEL = ("label",)
 
-MEASURES: dict[str, Measure] = {
-    "fisher_trace": Measure(
+MEASURES: dict[str, Definition] = {
+    "fisher_trace": Definition(
         fisher_trace,
         "trace of the Fisher information, exact for two classes",
         "Fisher (1922)",
-        ("geometry", "label_free"),
-        False,
         (),
-        COST,
         ("labels",),
     ),
-    "fisher_trace_adaptive": Measure(
-        _scaled_fisher_trace,
-        "sum of w_j^2 F_jj",
-        "Fisher (1922)",
-        ("geometry", "label_free"),
-        False,
-        (),
-        COST,
-        (*_UNCHANGED, "labels"),
+    "fisher_trace_adaptive": Definition(
+        _scaled_fisher_trace, "sum of w_j^2 F_jj", "Fisher (1922)", (), (*_UNCHANGED, "labels")
     ),
-    "fisher_trace_empirical": Measure(
-        fisher_trace_empirical, "mean squared norm of the trials' gradients", "", _FAMILY, False, (), COST
+    "fisher_trace_empirical": Definition(
+        fisher_trace_empirical, "mean squared norm of the trials' gradients", "", ()
     ),
-    "fisher_rao": Measure(
-        fisher_rao,
-        "Fisher-Rao norm of the weights",
-        "Liang et al. (2019)",
-        _FAMILY,
-        False,
-        (),
-        COST,
-        _UNCHANGED,
+    "fisher_rao": Definition(
+        fisher_rao, "Fisher-Rao norm of the weights", "Liang et al. (2019)", (), _UNCHANGED
     ),
-    "relative_flatness": Measure(
+    "relative_flatness": Definition(
         relative_flatness,
         "relative flatness of the last layer, closed form",
         "Petzka et al. (2021)",
-        ("geometry", "label_free"),
-        False,
         (),
-        COST,
         ("layer", "labels"),
     ),
-    "grad_norm_adaptive": Measure(
-        scaled_gradient_norm,
-        "norm of |w| times the gradient",
-        "",
-        _FAMILY,
-        False,
-        _LABEL,
-        "2 shared",
-        _UNCHANGED,
+    "grad_norm_adaptive": Definition(
+        scaled_gradient_norm, "norm of |w| times the gradient", "", _LABEL, _UNCHANGED
     ),
-    "sam_layers": Measure(
+    "sam_layers": Definition(
         layers,
         "share of each block of the network in the step of sam, a row a block",
         "",
-        ("layers",),
-        False,
         _LABEL,
-        "2 shared",
         blocks=True,
     ),
-    "asam_layers": Measure(
+    "asam_layers": Definition(
         _scaled_layers,
         "share of each block of the network in the step of asam, a row a block",
         "",
-        ("layers",),
-        False,
         _LABEL,
-        "2 shared",
         _UNCHANGED,
         blocks=True,
     ),
-    "effective_parameters": Measure(
-        effective_parameters,
-        "over how many parameter tensors the step of sam spreads",
-        "",
-        _FAMILY,
-        False,
-        _LABEL,
-        "2 shared",
+    "effective_parameters": Definition(
+        effective_parameters, "over how many parameter tensors the step of sam spreads", "", _LABEL
     ),
-    "effective_parameters_adaptive": Measure(
+    "effective_parameters_adaptive": Definition(
         _scaled_effective_parameters,
         "over how many parameter tensors the step of asam spreads",
         "",
-        _FAMILY,
-        False,
         _LABEL,
-        "2 shared",
         _UNCHANGED,
     ),
 }

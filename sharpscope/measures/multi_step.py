@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from sharpscope.measures.group import Group
 from sharpscope.measures.parameters import dot
-from sharpscope.measures.registry import ANDRIUSHCHENKO, Measure, Values
+from sharpscope.measures.registry import ANDRIUSHCHENKO, Definition, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
 from sharpscope.measures.worst_case import Norm, ascent_direction, first_order
 
@@ -290,40 +290,37 @@ _NEIGHBOURHOODS: dict[str, tuple[Norm, Scaling, str]] = {
     "sam_linf": ("linf", "none", "an l-infinity ball"),
     "asam_linf": ("linf", "elementwise", "an l-infinity ball scaled by the weights"),
 }
-# Both starts, the gradient at the random one, and three evaluations.
-COST = f"R x {3 * (2 * STEPS + 1) + 3}"
 
 
-def _measures(base: str, norm: Norm, scaling: Scaling, where: str) -> dict[str, Measure]:
+def _measures(base: str, norm: Norm, scaling: Scaling, where: str) -> dict[str, Definition]:
     unchanged = ("layer", "node") if scaling == "elementwise" else ()
-    facts = (ANDRIUSHCHENKO, ("n_step",), True, ("label",))
-    given = {"norm": norm, "scaling": scaling}
+    given: dict[str, Any] = {"norm": norm, "scaling": scaling}
     return {
-        f"{base}_apgd": Measure(
-            partial(worst_case, **given),  # type: ignore[arg-type]
+        f"{base}_apgd": Definition(
+            partial(worst_case, **given),
             f"worst case by {STEPS} steps of projected ascent from two starts in {where}",
-            *facts,
-            COST,
+            ANDRIUSHCHENKO,
+            ("label",),
             unchanged,
         ),
-        f"{base}_apgd_gap": Measure(
-            partial(gap, **given),  # type: ignore[arg-type]
+        f"{base}_apgd_gap": Definition(
+            partial(gap, **given),
             f"what {STEPS} steps find beyond one in {where}",
-            *facts,
-            f"with {base}_apgd",
+            ANDRIUSHCHENKO,
+            ("label",),
             unchanged,
         ),
-        f"{base}_apgd_converged": Measure(
-            partial(converged, **given),  # type: ignore[arg-type]
+        f"{base}_apgd_converged": Definition(
+            partial(converged, **given),
             f"share of groups whose ascent had settled in {where}",
-            *facts,
-            f"with {base}_apgd",
+            ANDRIUSHCHENKO,
+            ("label",),
             unchanged,
         ),
     }
 
 
-MEASURES: dict[str, Measure] = {
+MEASURES: dict[str, Definition] = {
     name: measure
     for base, facts in _NEIGHBOURHOODS.items()
     for name, measure in _measures(base, *facts).items()

@@ -32,6 +32,7 @@ class LiveParameters:
         trained: Copies of the values that they are restored to.
         dead: Names that require a gradient but never receive one.
         frozen: Names that do not require a gradient.
+        found: The gradients of the backward pass, one per live parameter.
 
     Raises:
         SharpscopeError: If no parameter is live.
@@ -57,6 +58,7 @@ class LiveParameters:
         self.dead = [name for (name, _), g in zip(asked, gradients, strict=True) if g is None]
         if not live:
             raise SharpscopeError("no parameter of the detector receives a gradient from the loss")
+        self.found = [g for g in gradients if g is not None]
         self.names = [name for name, _ in live]
         self.tensors = [parameter.detach() for _, parameter in live]
         self.parameters = [parameter for _, parameter in live]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules import module as module_hooks
@@ -43,6 +45,33 @@ def plain_recurrence() -> Iterator[None]:
         cudnn.enabled = before
 
 
+class _Switches:
+    """The precision switches of a GPU, the new and the old ones, which torch refuses to read when they disagree."""
+
+    def __init__(self) -> None:
+        cudnn: Any = torch.backends.cudnn
+        self._switches = [torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn]
+        self._before = [switch.fp32_precision for switch in self._switches]
+        try:
+            self._old = cudnn.allow_tf32
+        except RuntimeError:  # the user has set the new ones apart, so the old one means nothing
+            self._old = None
+
+    def exact(self) -> None:
+        """Turn TF32 off in both, so that code which reads the old one goes on working."""
+        cudnn: Any = torch.backends.cudnn
+        cudnn.allow_tf32 = False
+        for switch in self._switches:
+            switch.fp32_precision = "ieee"
+
+    def restore(self) -> None:
+        """Set all as they were."""
+        if self._old is not None:
+            torch.backends.cudnn.allow_tf32 = self._old
+        for switch, value in zip(self._switches, self._before, strict=True):
+            switch.fp32_precision = value
+
+
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
     """Turn off everything that makes two forwards of one network differ by more than rounding.
@@ -61,9 +90,7 @@ def exact_arithmetic() -> Iterator[None]:
         False
     """
     cudnn: Any = torch.backends.cudnn
-    # Only the new precision switches are touched: mixing them with allow_tf32 makes torch refuse both.
-    switches = [torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn]
-    before = [switch.fp32_precision for switch in switches]
+    switches = _Switches()
     fastpath, benchmark, deterministic = (
         torch.backends.mha.get_fastpath_enabled(),
         cudnn.benchmark,
@@ -72,16 +99,54 @@ def exact_arithmetic() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch.autocast("cuda", enabled=False))
         stack.enter_context(torch.autocast("cpu", enabled=False))
-        if torch.cuda.is_available():
-            stack.enter_context(plain_recurrence())
+        stack.enter_context(plain_recurrence())
         try:
-            for switch in switches:
-                switch.fp32_precision = "ieee"
+            switches.exact()
             torch.backends.mha.set_fastpath_enabled(False)
             cudnn.benchmark, cudnn.deterministic = False, True
             yield
         finally:
-            for switch, value in zip(switches, before, strict=True):
-                switch.fp32_precision = value
+            switches.restore()
             torch.backends.mha.set_fastpath_enabled(fastpath)
             cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
+
+
+def _rounds(switch: Any) -> bool:
+    """Tell whether products are rounded; a switch that says nothing follows the one above it."""
+    above = getattr(torch.backends, "fp32_precision", "none")
+    return bool((above if switch.fp32_precision == "none" else switch.fp32_precision) == "tf32")
+
+
+def global_switches() -> dict[str, Any]:
+    """Return the settings of the whole process that change what a forward computes.
+
+    Returns:
+        Values by the words that a message names them with; the states of random generators as hashes.
+
+    Example:
+        >>> before = global_switches()
+        >>> torch.manual_seed(before["seed of torch"] + 1) and None
+        >>> [name for name, value in global_switches().items() if value != before[name]]
+        ['seed of torch', 'random state of torch']
+        >>> torch.manual_seed(before["seed of torch"]) and None
+    """
+    cudnn: Any = torch.backends.cudnn
+    return {
+        "TF32 in matrix products": _rounds(torch.backends.cuda.matmul),
+        "TF32 in convolutions": _rounds(cudnn.conv),
+        "TF32 in recurrent layers": _rounds(cudnn.rnn),
+        "autocast": (torch.is_autocast_enabled("cuda"), torch.is_autocast_enabled("cpu")),
+        "grad mode": torch.is_grad_enabled(),
+        "inference mode": torch.is_inference_mode_enabled(),
+        "default dtype": torch.get_default_dtype(),
+        "cuDNN enabled": cudnn.enabled,
+        "cuDNN benchmark": cudnn.benchmark,
+        "cuDNN deterministic": cudnn.deterministic,
+        "fused attention": torch.backends.mha.get_fastpath_enabled(),
+        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "number of threads": torch.get_num_threads(),
+        "seed of torch": torch.initial_seed(),
+        "random state of torch": hash(torch.get_rng_state().numpy().tobytes()),
+        "random state of numpy": hash(repr(np.random.get_state())),  # noqa: NPY002 - what a forward may still use
+        "random state of Python": hash(random.getstate()),
+    }

@@ -10,54 +10,36 @@ losses are small and so is their sharpness, while the labelled loss is steep the
 from __future__ import annotations
 
 from sharpscope.measures import average, controls, curvature, geometry, multi_step, worst_case
-from sharpscope.measures.registry import Measure, under_objective
+from sharpscope.measures.registry import Definition, under_objective
+from sharpscope.results.measure_facts import OBJECTIVES, VARIED
 
-_BASES: dict[str, Measure] = {
-    **{name: worst_case.MEASURES[name] for name in ("sam", "asam", "sam_linf", "asam_linf")},
-    **{name: multi_step.MEASURES[name] for name in ("sam_apgd", "asam_apgd")},
-    **{name: average.MEASURES[name] for name in ("average", "average_adaptive")},
-    **{
-        name: curvature.MEASURES[name]
-        for name in ("lambda_max", "lambda_max_adaptive", "trace", "trace_adaptive")
-    },
-    "grad_norm": controls.MEASURES["grad_norm"],
-    "grad_norm_adaptive": geometry.MEASURES["grad_norm_adaptive"],
+_DEFINED = {
+    **worst_case.MEASURES,
+    **multi_step.MEASURES,
+    **average.MEASURES,
+    **curvature.MEASURES,
+    **controls.MEASURES,
+    **geometry.MEASURES,
 }
 
 
-def _adaptive(measure: Measure) -> bool:
-    return "layer" in measure.invariant_to
+def _gains(definition: Definition, objective: str) -> tuple[str, ...]:
+    """Return what the other loss leaves unchanged beside what the measure does."""
+    if objective != "matched":
+        return ("labels",)
+    return ("logits", "head") if "layer" in definition.invariant_to else ("logits",)
 
 
-MEASURES: dict[str, Measure] = {
-    **{
-        f"{name}_matched": under_objective(
-            measure,
-            "matched",
-            families=("scale_free",),
-            summary="logits divided by their root mean square margin",
-            gains=("logits", "head") if _adaptive(measure) else ("logits",),
-        )
-        for name, measure in _BASES.items()
-    },
-    **{
-        f"{name}_predicted": under_objective(
-            measure,
-            "predicted",
-            families=("label_free",),
-            summary="against the detector's own decisions",
-            gains=("labels",),
-        )
-        for name, measure in _BASES.items()
-    },
-    **{
-        f"{name}_entropy": under_objective(
-            measure,
-            "entropy",
-            families=("label_free",),
-            summary="of the entropy of its own output",
-            gains=("labels",),
-        )
-        for name, measure in _BASES.items()
-    },
+_SUMMARIES = {
+    "matched": "logits divided by their root mean square margin",
+    "predicted": "against the detector's own decisions",
+    "entropy": "of the entropy of its own output",
+}
+
+MEASURES: dict[str, Definition] = {
+    f"{name}_{objective}": under_objective(
+        _DEFINED[name], objective, summary=_SUMMARIES[objective], gains=_gains(_DEFINED[name], objective)
+    )
+    for objective in OBJECTIVES
+    for name in VARIED
 }

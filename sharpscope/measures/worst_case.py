@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sharpscope.measures.group import Group
 from sharpscope.measures.parameters import dot
-from sharpscope.measures.registry import FORET, KWON, SHARED, Measure, Values
+from sharpscope.measures.registry import FORET, KWON, Definition, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
 
 Norm = Literal["l2", "linf"]
@@ -247,72 +247,26 @@ def keskar(group: Group, radii: Sequence[float], *, objective: str = "label") ->
 _LAYER_NODE = ("layer", "node")
 _LABEL = ("label",)
 
-MEASURES: dict[str, Measure] = {
-    "sam": Measure(
-        sam, "first-order worst case in an l2 ball", FORET, ("paper", "default"), True, _LABEL, SHARED
+MEASURES: dict[str, Definition] = {
+    "sam": Definition(sam, "first-order worst case in an l2 ball", FORET, _LABEL),
+    "asam": Definition(asam, "the same, each weight scaled by its size", KWON, _LABEL, _LAYER_NODE),
+    "asam_eta": Definition(partial(asam, eta=0.01), "asam with eta = 0.01 as in its code", KWON, _LABEL),
+    "asam_filterwise": Definition(
+        asam_filterwise, "worst case scaled by the norm of each filter", KWON, _LABEL, ("layer",)
     ),
-    "asam": Measure(
-        asam,
-        "the same, each weight scaled by its size",
-        KWON,
-        ("default",),
-        True,
-        _LABEL,
-        SHARED,
-        _LAYER_NODE,
+    "sam_linf": Definition(sam_linf, "worst case in an l-infinity ball", FORET, _LABEL),
+    "asam_linf": Definition(
+        asam_linf, "worst case when each weight moves by a fraction of its size", KWON, _LABEL, _LAYER_NODE
     ),
-    "asam_eta": Measure(
-        partial(asam, eta=0.01),
-        "asam with eta = 0.01 as in its code",
-        KWON,
-        ("worst_case",),
-        True,
-        _LABEL,
-        SHARED,
+    "keskar": Definition(
+        keskar, "worst case in a box of |w| + 1, in per cent of 1 + loss", "Keskar et al. (2017)", _LABEL
     ),
-    "asam_filterwise": Measure(
-        asam_filterwise,
-        "worst case scaled by the norm of each filter",
-        KWON,
-        ("worst_case",),
-        True,
-        _LABEL,
-        SHARED,
-        ("layer",),
-    ),
-    "sam_linf": Measure(
-        sam_linf, "worst case in an l-infinity ball", FORET, ("worst_case",), True, _LABEL, SHARED
-    ),
-    "asam_linf": Measure(
-        asam_linf,
-        "worst case when each weight moves by a fraction of its size",
-        KWON,
-        ("worst_case",),
-        True,
-        _LABEL,
-        SHARED,
-        _LAYER_NODE,
-    ),
-    "keskar": Measure(
-        keskar,
-        "worst case in a box of |w| + 1, in per cent of 1 + loss",
-        "Keskar et al. (2017)",
-        ("worst_case", "scale_free"),
-        True,
-        _LABEL,
-        SHARED,
-    ),
-    "sam_relative": Measure(
-        relative_rise, "sam as a share of the loss", FORET, ("scale_free",), True, _LABEL, SHARED
-    ),
-    "asam_relative": Measure(
+    "sam_relative": Definition(relative_rise, "sam as a share of the loss", FORET, _LABEL),
+    "asam_relative": Definition(
         partial(relative_rise, scaling="elementwise"),
         "asam as a share of the loss",
         KWON,
-        ("scale_free",),
-        True,
         _LABEL,
-        SHARED,
         _LAYER_NODE,
     ),
 }

@@ -14,24 +14,23 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
+from sharpscope.analysis.correlation_table import JOINT, correlation_of, per_set, statistic_of
 from sharpscope.errors import UsageError
-from sharpscope.figures import panels, selection
-from sharpscope.figures.matrix import JOINT, per_set
-from sharpscope.figures.profiles import by_shift
-from sharpscope.figures.scatter_plot import measured, statistic_lines, theil_sen
-from sharpscope.figures.statistics_table import correlation_of
+from sharpscope.figures import panels
+from sharpscope.figures.scatter_plot import statistic_lines, theil_sen
+from sharpscope.figures.style import on_dark
 from sharpscope.figures.surface import read_points
-from sharpscope.results.table import read_results, replace_file
+from sharpscope.files import replace_file
+from sharpscope.results import selection, wording
+from sharpscope.results.pairing import measured
+from sharpscope.results.records import Records
+from sharpscope.results.selection import by_shift
+from sharpscope.results.table import read_results
 
 # The same shapes as in the printed figures, under the names that plotly has for them.
 SYMBOLS = {
     "o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "X": "x",
     "P": "cross", "<": "triangle-left", "*": "star", ">": "triangle-right", "h": "hexagon", "p": "pentagon",
-}  # fmt: skip
-# The printed palette is too dark on a dark page; these keep its hues and its order of lightness.
-DARK = {
-    "#004488": "#6699CC", "#DDAA33": "#EECC66", "#BB5566": "#EE99AA", "#66CCEE": "#99DDFF",
-    "#222222": "#DDDDDD", "#999933": "#CCCC77", "#AA4499": "#DD88CC", "#117733": "#66BB88",
 }  # fmt: skip
 
 
@@ -65,8 +64,8 @@ def report(
             "the results table has no rows: nothing to report; fill it with `sharpscope measure`"
         )
     table = selection.whole(table)
-    records = None if isinstance(results, pd.DataFrame) else Path(results).parent
-    statistics, summary = correlation_of(table, correlation, records=records)
+    known = None if isinstance(results, pd.DataFrame) else Records.beside(results)
+    statistics, summary = correlation_of(table, correlation, records=known)
     data = page_data(table, statistics, read_points(landscape) if landscape else None)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(_asset("page.html")).render(
@@ -104,7 +103,7 @@ def facts(table: pd.DataFrame) -> str:
     Returns:
         Text.
     """
-    sets = selection.listed(list(dict.fromkeys(selection.panel_names(table))))
+    sets = wording.listed(list(dict.fromkeys(selection.panel_names(table))))
     kinds = len(selection.variants(table))
     versions = ", ".join(sorted({str(v) for v in table["version"] if v})) or "unknown"
     return (
@@ -188,7 +187,9 @@ def page_data(
     for index, (entry, part) in enumerate(coding.groups(table)):
         colour, filled = str(entry.get_color()), entry.get_markerfacecolor() != "white"
         symbol = SYMBOLS[str(entry.get_marker())] + ("" if filled else "-open")
-        groups.append({"label": entry.get_label(), "colour": colour, "dark": DARK[colour], "symbol": symbol})
+        groups.append(
+            {"label": entry.get_label(), "colour": colour, "dark": on_dark(colour), "symbol": symbol}
+        )
         group_of.loc[part.index] = index
     kinds, kind_of = [], pd.Series(0, index=table.index)
     for index, variant in enumerate(selection.variants(table)):
@@ -211,14 +212,14 @@ def _variant(rows: pd.DataFrame, variant: selection.Variant, statistics: pd.Data
     numbers: dict[str, Any] = {}
     for name, part in rows.groupby("panel", sort=False):
         drawn = measured(part)
-        found = selection.statistic_of(statistics, variant, str(name))
+        found = statistic_of(statistics, variant, str(name))
         words[str(name)] = statistic_lines(drawn, len(part), found)
         numbers[str(name)] = None if found is None else {k: plain(v) for k, v in found.items()}
         if len(drawn) > 2 and drawn["value"].nunique() > 1:
             slope, intercept = theil_sen(drawn["value"].to_numpy(), 100 * drawn["eer"].to_numpy())
             ends = [float(drawn["value"].min()), float(drawn["value"].max())]
             lines[str(name)] = [ends, [float(intercept + slope * x) for x in ends]]
-    joint = selection.statistic_of(statistics, variant, "", scope=JOINT)
+    joint = statistic_of(statistics, variant, "", scope=JOINT)
     return {
         "measure": variant.measure,
         "rho": plain(variant.rho),

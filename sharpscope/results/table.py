@@ -10,15 +10,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from sharpscope.errors import UsageError
+from sharpscope.files import locked, replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +51,8 @@ COLUMNS = (
     "trials_hash",
     "dtype",
     "device",
+    "live_share",
+    "batch_size",
     "version",
     "created",
     "note",
@@ -71,7 +71,11 @@ NUMBER_COLUMNS = (
     "value_low",
     "value_high",
     "n_groups",
+    "live_share",
+    "batch_size",
 )
+# Columns that tables of earlier versions lack; their cells are blank then.
+ADDED = ("live_share", "batch_size")
 TEXT_COLUMNS = tuple(column for column in COLUMNS if column not in NUMBER_COLUMNS)
 KEY = ("sha256", "set", "subset", "measure", "rho", "m", "preset", "spec_hash", "trials_hash")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf|nan", re.ASCII)
@@ -155,8 +159,19 @@ def _cell(value: Any) -> str:
     return "" if math.isnan(number) else repr(number)
 
 
-def _read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
-    """Return the rows of a results file as they stand, every cell a string; columns of others are left out."""
+def read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
+    """Return the rows of a results file as they stand, every cell a string; columns of others are left out.
+
+    Args:
+        path: The file.
+        only_ours: Refuse a file with columns that would be lost when it is written anew.
+
+    Returns:
+        One mapping per row.
+
+    Raises:
+        UsageError: If it is no results table.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
@@ -170,7 +185,7 @@ def _read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
     try:
         reader = csv.DictReader(io.StringIO(text), strict=True)
         header = reader.fieldnames or []
-        missing = [column for column in COLUMNS if column not in header]
+        missing = [column for column in COLUMNS if column not in header and column not in ADDED]
         if missing:
             raise UsageError(
                 f"{path}: not a results table, it lacks the columns {', '.join(missing[:6])}"
@@ -189,7 +204,7 @@ def _read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
                     f"{path}, line {reader.line_num}: {'too many' if None in row else 'too few'} cells; "
                     f"a row has {len(header)}. Was the file edited with a decimal comma?"
                 )
-            rows.append({column: row[column] for column in COLUMNS})
+            rows.append({column: row.get(column, "") for column in COLUMNS})
     except csv.Error as error:
         raise UsageError(f"{path}: not a readable CSV ({error})") from error
     return rows
@@ -214,7 +229,7 @@ def read_results(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise UsageError(f"{path}: no such results file; make one with `sharpscope measure`")
-    rows = _read_rows(path)
+    rows = read_rows(path)
     seen: dict[tuple[str, ...], int] = {}
     for line, row in enumerate(rows, start=2):
         for column in REQUIRED_TEXT:
@@ -237,6 +252,49 @@ def read_results(path: str | Path) -> pd.DataFrame:
         # Python's own float gives back exactly the number that was written.
         cells[column] = texts if column in TEXT_COLUMNS else [float(text or "nan") for text in texts]
     return pd.DataFrame(cells)
+
+
+def typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a results table with its columns as `read_results` has them, whoever read or made it.
+
+    Args:
+        table: With the columns of ``COLUMNS``, those of later versions perhaps missing; empty cells may be NaN or None.
+
+    Returns:
+        Number columns as float (NaN for an empty cell), text columns as str ("" for an empty one), other columns as
+        they are.
+
+    Raises:
+        UsageError: If a column is missing, or a number column holds something else.
+
+    Example:
+        >>> import pandas as pd
+        >>> blank = pd.DataFrame({name: [None] for name in COLUMNS})
+        >>> typed(blank).iloc[0]["subset"], str(typed(blank)["eer"].dtype)
+        ('', 'float64')
+    """
+    import pandas as pd
+
+    missing = [column for column in COLUMNS if column not in table and column not in ADDED]
+    if missing:
+        raise UsageError(
+            f"the table lacks the columns {', '.join(missing[:6])}; a results table is what `measure` returns or writes"
+        )
+    cells: dict[str, Any] = {}
+    for column in COLUMNS:
+        values = table[column] if column in table else pd.Series([None] * len(table), index=table.index)
+        if column in TEXT_COLUMNS:
+            cells[column] = ["" if pd.isna(v) else str(v) for v in values]
+            continue
+        try:
+            cells[column] = [float("nan") if pd.isna(v) or v == "" else float(v) for v in values]
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"column {column} of the table holds something that is no number ({error})"
+            ) from error
+    own = {column: cells[column] for column in COLUMNS if column in table or column in ADDED}
+    found = table.assign(**own)
+    return found[[*COLUMNS, *(c for c in found.columns if c not in COLUMNS)]]
 
 
 def _check_number(path: Path, line: int, column: str, cell: str) -> None:
@@ -273,7 +331,7 @@ def measured_keys(path: str | Path) -> set[tuple[str, ...]]:
         One key (see `key_of`) per row.
     """
     path = Path(path)
-    return {key_of(row) for row in _read_rows(path)} if path.is_file() else set()
+    return {key_of(row) for row in read_rows(path)} if path.is_file() else set()
 
 
 def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force: bool = False) -> int:
@@ -300,8 +358,8 @@ def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force
         for column in TEXT_COLUMNS:
             _check_text(path, len(new), column, new[-1][column])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        kept = _read_rows(path, only_ours=True) if path.is_file() else []
+    with locked(path.with_name(f"{path.name}.lock")):
+        kept = read_rows(path, only_ours=True) if path.is_file() else []
         keys = {key_of(row) for row in new}
         clash = [row for row in kept if key_of(row) in keys]
         if len(keys) < len(new) or (clash and not force):
@@ -317,22 +375,3 @@ def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force
         writer.writerows(kept + new)
         replace_file(path, buffer.getvalue())
     return len(new)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a whole file in one step: whoever reads sees the old one or the new one, never a part.
-
-    Args:
-        path: The file to make or replace.
-        text: What it shall hold.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

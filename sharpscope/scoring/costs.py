@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import isotonic_regression
-from scipy.stats import norm, rankdata
+from scipy.stats import norm, rankdata, t
 
 from sharpscope.errors import SharpscopeError
 from sharpscope.scoring.eer import (
@@ -211,8 +211,8 @@ class Difference(NamedTuple):
 
     Attributes:
         value: EER of the second less that of the first.
-        interval: 95 % of the resampled differences.
-        p: Two-sided, by how often they have the other sign.
+        interval: 95 % of the resampled differences, or Student's of their spread where speakers are drawn.
+        p: Two-sided; by how often they have the other sign, or by Student's t of the speakers.
     """
 
     value: float
@@ -230,7 +230,10 @@ def paired_difference(
     seed: int = 0,
     advance: Callable[[], object] | None = None,
 ) -> Difference:
-    """Compare two systems on the same trials by a bootstrap that draws the same trials for both.
+    r"""Compare two systems on the same trials by a bootstrap that draws the same trials for both.
+
+    Drawing S speakers shows :math:`\sqrt{(S-1)/S}` of their spread and nothing of how uncertain that is, so with
+    speakers the interval is :math:`\hat d \pm t_{S-1} \sqrt{S/(S-1)}\,s^*`, with the standard deviation of the draws.
 
     Args:
         first: Scores of one system, shape (n,).
@@ -269,10 +272,29 @@ def paired_difference(
         found.append(rates_of_draws(second[order], n, draws) - one)
     values = np.concatenate(found)
     values = values[np.isfinite(values)]
+    value = _difference(first, second, is_bonafide)
+    if speakers is not None:
+        return _by_speaker(value, values, parts[0][1])
     low, high = np.quantile(values, [0.025, 0.975])
     side = min(int((values <= 0).sum()), int((values >= 0).sum()))
     p = min(1.0, 2 * (side + 1) / (len(values) + 1))
-    return Difference(_difference(first, second, is_bonafide), Interval(float(low), float(high)), p)
+    return Difference(value, Interval(float(low), float(high)), p)
+
+
+def _by_speaker(value: float, drawn: np.ndarray, n_speakers: int) -> Difference:
+    """Return the difference with Student's interval and p-value over speakers."""
+    if n_speakers < 2:
+        return Difference(value, Interval(math.nan, math.nan), math.nan)
+    spread = float(drawn.std(ddof=1)) * math.sqrt(n_speakers / (n_speakers - 1))
+    half = float(t.ppf(0.975, n_speakers - 1)) * spread
+    p = (
+        float(2 * t.sf(abs(value) / spread, n_speakers - 1))
+        if spread > 0
+        else 1.0
+        if value == 0
+        else math.nan
+    )
+    return Difference(value, Interval(value - half, value + half), p)
 
 
 def _difference(first: np.ndarray, second: np.ndarray, truth: np.ndarray) -> float:

@@ -9,6 +9,10 @@ import numpy as np
 from scipy.optimize import brentq
 
 from sharpscope.errors import SharpscopeError, unknown_name
+from sharpscope.scoring.speaker_interval import clustered_interval
+
+# Fewer speakers of a class tell nothing of how speakers differ.
+FEWEST_SPEAKERS = 5
 
 
 class EqualErrorRate(NamedTuple):
@@ -175,45 +179,52 @@ def eer_interval(
     rng: np.random.Generator | int = 0,
     advance: Callable[[], object] | None = None,
 ) -> Interval:
-    """Percentile bootstrap interval of the equal error rate.
+    r"""Interval of the equal error rate: over trials by the percentile bootstrap, over speakers by Student's t.
 
-    Trials are drawn with replacement within each class. With speakers, whole speakers are drawn instead
-    (jointly where they appear in both classes): trials of one speaker err together, and an interval over
-    trials covered 63 % instead of 95 % in a simulation with 25 speakers. Scores without an error resample to no
-    error ever after, and those with one to few: no upper end lies below `separation_limit`, no lower above its mirror.
+    Trials are drawn with replacement within each class. Trials of one speaker err together, so with speakers the
+    spread between them counts and nothing is drawn: `clustered_interval`, which covers 93 to 98 % from five speakers on
+    where drawing five speakers covered 66 to 84 %. Scores without an error resample to no error ever after, and those
+    with one to few: no upper end lies below `separation_limit` of the trials, no lower above its mirror. Scores
+    without any error say how many independent things made none, and with speakers those are the speakers.
 
     Args:
         bonafide: Scores, shape (n,).
         spoof: Scores, shape (k,).
         bonafide_speakers: Speaker of each bona fide trial, or None.
-        spoof_speakers: Speaker of each spoofed trial, or None.
-        n_resamples: Draws.
+        spoof_speakers: Speaker of each spoofed trial, or None. Speakers in both classes are one person.
+        n_resamples: Draws of trials.
         confidence: Coverage.
-        rng: Seed or generator.
-        advance: Called at every draw.
+        rng: Seed or generator of the draws.
+        advance: Called at every draw, as often when nothing is drawn.
 
     Returns:
-        The interval.
+        The interval; NaN below five speakers in a class.
 
     Raises:
         SharpscopeError: If a class is empty or a score not finite.
 
+    Source:
+        Efron and Tibshirani (1993) over trials; Binder (1983) over speakers.
+
     Example:
         >>> tuple(round(end, 3) for end in eer_interval(np.arange(100, 200), np.arange(100)))
         (0.0, 0.043)
+        >>> who = np.arange(100) // 20  # five speakers
+        >>> found = eer_interval(np.arange(100, 200), np.arange(100), bonafide_speakers=who, spoof_speakers=who)
+        >>> tuple(round(end, 3) for end in found)
+        (0.0, 0.583)
     """
     bonafide, spoof = _checked(bonafide, spoof)
-    generator = np.random.default_rng(rng)
     n = len(bonafide)
-    speakers = None
     if bonafide_speakers is not None and spoof_speakers is not None:
-        speakers = _speaker_numbers(np.asarray(bonafide_speakers), np.asarray(spoof_speakers))
-    draws = (
-        np.concatenate([draw(generator, n), draw(generator, len(spoof))])
-        if speakers is None
-        else np.concatenate([draw(generator, size)[numbers] for numbers, size in speakers])
-        for _ in range(n_resamples)
-    )
+        for _ in range(n_resamples):
+            if advance is not None:
+                advance()
+        return _over_speakers(
+            bonafide, spoof, np.asarray(bonafide_speakers), np.asarray(spoof_speakers), confidence
+        )
+    generator = np.random.default_rng(rng)
+    draws = (np.concatenate([draw(generator, n), draw(generator, len(spoof))]) for _ in range(n_resamples))
     rates = rates_of_draws(np.concatenate([bonafide, spoof]), n, draws, advance=advance)
     rates = rates[np.isfinite(rates)]
     if not len(rates):
@@ -221,6 +232,27 @@ def eer_interval(
     low, high = np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2])
     limit = separation_limit(n, len(spoof), confidence=confidence)
     return Interval(min(float(low), 1 - limit), max(float(high), limit))
+
+
+def _over_speakers(
+    bonafide: np.ndarray, spoof: np.ndarray, first: np.ndarray, second: np.ndarray, confidence: float
+) -> Interval:
+    """Return the interval from the spread between speakers, or what no error among so many speakers leaves."""
+    counts = [len(np.unique(speakers)) for speakers in (first, second)]
+    if min(counts) < FEWEST_SPEAKERS:
+        return Interval(float("nan"), float("nan"))
+    rate, threshold = equal_error_rate(bonafide, spoof)
+    if rate in (0.0, 1.0):
+        limit = separation_limit(*counts, confidence=confidence)
+        return Interval(0.0, limit) if rate == 0 else Interval(1 - limit, 1.0)
+    numbered = _speaker_numbers(first, second)
+    joint = len(numbered) == 1
+    own = np.split(numbered[0][0], [len(bonafide)]) if joint else [numbers for numbers, _ in numbered]
+    low, high = clustered_interval(
+        bonafide, spoof, *own, eer=rate, threshold=threshold, joint=joint, confidence=confidence
+    )
+    limit = separation_limit(len(bonafide), len(spoof), confidence=confidence)
+    return Interval(min(low, 1 - limit), max(high, limit))
 
 
 def separation_limit(n_bonafide: int, n_spoof: int, *, confidence: float = 0.95) -> float:

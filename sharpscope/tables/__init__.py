@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from sharpscope.errors import unknown_name
-from sharpscope.results.table import read_results, replace_file
+from sharpscope.errors import UsageError, unknown_name
+from sharpscope.files import replace_file
+from sharpscope.results.table import read_results
 from sharpscope.tables.kinds import correlation_table, eer_table, recipe_table
 from sharpscope.tables.layout import Cell, Table
 
 __all__ = ["FORMATS", "TABLES", "Cell", "Kind", "Table", "table"]
 
 FORMATS = ("markdown", "latex")
+ENDINGS = {".md": "markdown", ".txt": "markdown", ".tex": "latex"}
 
 
 class Kind(NamedTuple):
@@ -62,11 +64,11 @@ def table(
         The text.
 
     Raises:
-        UsageError: If the kind or format is unknown, or there is nothing of the kind to tabulate.
+        UsageError: If the kind, format or ending is unknown, or there is nothing of the kind to tabulate.
     """
     if kind not in TABLES:
         raise unknown_name("kind of table", kind, TABLES)
-    format = format or ("latex" if str(out or "").endswith(".tex") else "markdown")
+    format = format or _format_of(out)
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
     rows = results if isinstance(results, pd.DataFrame) else read_results(results)
@@ -75,3 +77,13 @@ def table(
     if out is not None:
         replace_file(Path(out), text)
     return text
+
+
+def _format_of(out: str | Path | None) -> str:
+    """Go by the ending of the file that is to be written; standard output gets Markdown."""
+    ending = Path(out).suffix.lower() if out is not None else ".md"
+    if ending not in ENDINGS:
+        raise UsageError(
+            f"{out}: a table is written as {', '.join(ENDINGS)}; name it so, or say --format markdown or latex"
+        )
+    return ENDINGS[ending]

@@ -11,14 +11,15 @@ import pandas as pd
 from scipy.stats import permutation_test
 from statsmodels.stats.multitest import multipletests
 
+from sharpscope.analysis.correlation_table import JOINT, correlation_of, per_set, stars
 from sharpscope.errors import UsageError, unknown_name
-from sharpscope.figures import selection
-from sharpscope.figures.matrix import JOINT, per_set, stars
-from sharpscope.figures.pairs_plot import pair_recipes
-from sharpscope.figures.selection import number, probability
-from sharpscope.figures.statistics_table import correlation_of
+from sharpscope.results import selection
+from sharpscope.results.pairing import pair_recipes
 from sharpscope.results.table import EER_ONLY
+from sharpscope.results.wording import between, counted, number, probability
 from sharpscope.tables.layout import Cell, Table, percent
+
+DIGITS = 12
 
 
 def one_eer_each(results: pd.DataFrame, preset: str | None = None) -> pd.DataFrame:
@@ -62,7 +63,7 @@ def eer_table(results: pd.DataFrame, *, preset: str | None = None, **_unused: An
         The table; the lowest EER of each set is bold.
     """
     rows = one_eer_each(results, preset)
-    sets = list(dict.fromkeys(rows["panel"]))
+    sets = selection.in_order(rows["panel"], results)
     best = rows.groupby("panel")["eer"].min()
     body = []
     ordered = rows.assign(recipe=rows["recipe"].fillna(""), arch=rows["arch"].fillna(""))
@@ -72,7 +73,7 @@ def eer_table(results: pd.DataFrame, *, preset: str | None = None, **_unused: An
             found = part[part["panel"] == name]
             line.append(Cell("–") if found.empty else _eer_cell(found.iloc[0], best[name]))
         body.append(tuple(line))
-    trials = rows.groupby("panel", sort=False)[["n_bonafide", "n_spoof"]].max()
+    trials = rows.groupby("panel")[["n_bonafide", "n_spoof"]].max().loc[sets]
     sizes = "; ".join(
         f"{name} {b:g} + {s:g}" for name, (b, s) in zip(trials.index, trials.to_numpy(), strict=True)
     )
@@ -83,8 +84,8 @@ def eer_table(results: pd.DataFrame, *, preset: str | None = None, **_unused: An
     known = f" and {systems} scored elsewhere" if systems else ""
     caption = (
         f"EER in per cent{' with 95% intervals' if intervals else ''} ({rows['preset'].iloc[0]} preset, scored "
-        f"by {', '.join(rules) or 'the tools that wrote the files'}); n = {rows.loc[~bare, 'sha256'].nunique()} "
-        f"checkpoints{known}; trials bona fide + "
+        f"by {', '.join(rules) or 'the tools that wrote the files'}); n = "
+        f"{counted(rows.loc[~bare, 'sha256'].nunique(), 'checkpoint')}{known}; trials bona fide + "
         f"spoof: {sizes}. Bold: the lowest of a set; no test."
     )
     return Table(("Checkpoint", "Recipe", *sets), tuple(body), caption, "tab:eer")
@@ -113,11 +114,13 @@ def sign_flip(differences: np.ndarray) -> float:
         >>> sign_flip(np.array([1.0, 2.0, 3.0]))  # 2 of the 8 assignments are as extreme
         0.25
     """
+    # Differences of error rates lie on a grid: sums that are equal there must not differ in the last place.
+    differences = np.asarray(differences, dtype=float).round(DIGITS)
     if len(differences) < 2 or not differences.any():
         return math.nan
     done = permutation_test(
         (differences, np.zeros_like(differences)),
-        lambda a, b: abs(float(np.mean(a - b))),
+        lambda a, b: round(abs(float(np.mean(a - b))), DIGITS),
         permutation_type="samples",
         alternative="greater",
         vectorized=False,
@@ -147,7 +150,7 @@ def recipe_table(
     rows = one_eer_each(results[results["measure"] != EER_ONLY], preset)
     # The pairing asks for a finite value too, which a comparison of EERs does not need.
     found = pair_recipes(rows.assign(value=rows["eer"]), baseline)
-    sets = list(dict.fromkeys(rows["panel"]))
+    sets = selection.in_order(rows["panel"], results)
     body: list[tuple[Cell, ...]] = []
     rules = []
     recipes = [r for r in selection.levels(rows, "recipe") if r != found.baseline]
@@ -251,7 +254,7 @@ def correlation_table(results: pd.DataFrame, *, correlation: Any = None, **_unus
     if rows.empty:
         raise UsageError("there is no correlation to tabulate: it needs checkpoints with a value and an EER")
     joint = table[table["scope"] == JOINT] if "scope" in table else table.iloc[:0]
-    sets = list(dict.fromkeys(rows["panel"]))
+    sets = selection.in_order(rows["panel"], results)
     body = []
     for way, part in rows.groupby("way", sort=False):
         line = [Cell(str(way))]
@@ -265,11 +268,10 @@ def correlation_table(results: pd.DataFrame, *, correlation: Any = None, **_unus
             ]
             line.append(_correlation_cell(same.iloc[0]) if len(same) == 1 else Cell("–"))
         body.append(tuple(line))
-    low, high = int(rows["n"].min()), int(rows["n"].max())
     tests = int(table["p_holm"].notna().sum())
     caption = (
-        f"Spearman's correlation with EER over checkpoints, n = {low if low == high else f'{low} to {high}'}, with "
-        f"95% intervals. Two-sided permutation tests, Holm-adjusted over {tests}: * .05, ** .01, *** .001."
+        f"Spearman's correlation with EER, n = {between(rows['n'], 'checkpoint')}, with 95% intervals. Two-sided "
+        f"permutation tests, Holm-adjusted over {tests}: * .05, ** .01, *** .001."
     )
     header = ("Measure", *sets, *(("all sets",) if len(joint) else ()))
     return Table(header, tuple(body), caption, "tab:correlations")

@@ -1,35 +1,17 @@
-"""Which rows of a results table a figure shows, and what its axes are called."""
+"""Which rows of a results table belong together, and in which order its sets are shown."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.results.table import about_blocks, of_networks
-
-# Units of what `measure` writes; rises of the loss are in nats.
-UNITS = {
-    "loss": "nats",
-    "entropy": "nats",
-    "margin": "logits",
-    "confidence": "logits",
-    "saturated": "share of trials",
-    "eer": "%",
-}
-WORDS = {
-    "sam": "Sharpness",
-    "asam": "Adaptive sharpness",
-    "loss": "Loss",
-    "grad_norm": "Gradient norm",
-    "param_norm": "Weight norm",
-    "entropy": "Entropy",
-    "margin": "Margin",
-    "confidence": "Confidence",
-}
+from sharpscope.results.wording import label, named
 
 
 class Variant(NamedTuple):
@@ -47,6 +29,16 @@ class Variant(NamedTuple):
     m: float
     preset: str
 
+    def __str__(self) -> str:
+        numbers = [
+            f"{name} {value:g}" for name, value in (("rho", self.rho), ("m", self.m)) if value == value
+        ]
+        return ", ".join([*numbers, self.preset])
+
+    def named(self) -> str:
+        """What a sentence calls it, with its radius."""
+        return named(self.measure, self.rho)
+
     def label(self) -> str:
         """What the axis is called, with its radius and unit."""
         return label(self.measure, self.rho)
@@ -54,29 +46,6 @@ class Variant(NamedTuple):
     def stem(self) -> str:
         """A file name for it, without an ending."""
         return self.measure if math.isnan(self.rho) else f"{self.measure}_rho{self.rho:g}"
-
-
-def label(measure: str, rho: float = math.nan) -> str:
-    """Return the name of an axis that shows a measure, with radius and unit.
-
-    Args:
-        measure: Name of the measure.
-        rho: Radius; NaN where the measure has none.
-
-    Returns:
-        Text for the axis.
-
-    Example:
-        >>> label("sam", 0.05)
-        'Sharpness (sam, ρ = 0.05), nats'
-        >>> label("grad_norm")
-        'Gradient norm (grad_norm)'
-    """
-    words = WORDS.get(measure, "")
-    radius = "" if math.isnan(rho) else f", ρ = {rho:g}"
-    unit = UNITS.get(measure, "nats" if radius else "")
-    name = f"{words} ({measure}{radius})" if words else f"{measure}{radius}"
-    return f"{name}, {unit}" if unit else name
 
 
 def variants(results: pd.DataFrame) -> list[Variant]:
@@ -201,10 +170,12 @@ def choose(
     elif any(v.rho == 0.05 for v in wanted):
         wanted = [v for v in wanted if v.rho == 0.05]
     if not wanted:
-        there = sorted({f"rho {v.rho:g}, m {v.m:g}, {v.preset}" for v in found if v.measure == measure})
+        asked = [f"{name} {value:g}" for name, value in (("rho", rho), ("m", m)) if value is not None]
+        asked += [f"preset {preset}"] if preset is not None else []
+        there = [str(v) for v in found if v.measure == measure]
         raise UsageError(
-            f"the results table has no {measure} with rho {rho}, m {m}, preset {preset}; it has: "
-            + "; ".join(there)
+            f"the results table has no {measure} with {', '.join(asked)}; it has: {'; '.join(there[:10])}"
+            + (f" and {len(there) - 10} more" if len(there) > 10 else "")
         )
     return wanted[0]
 
@@ -223,89 +194,43 @@ def levels(rows: pd.DataFrame, column: str) -> list[str]:
     return sorted(values, key=lambda v: (not v.lower().startswith(("adam", "base")), v))
 
 
-def statistic_of(
-    correlation: pd.DataFrame | None, variant: Variant, panel: str, *, scope: str = "set"
-) -> Mapping[str, Any] | None:
-    """Find the row of a correlation table that belongs to one panel.
+def by_shift(rows: pd.DataFrame) -> list[str]:
+    """Order sets from in-domain to most shifted: by domain, then by the checkpoints' mean EER, then by name.
+
+    Every figure, table and page shows sets in this order, whichever measure it is about.
 
     Args:
-        correlation: Table made by `correlate`, or None.
-        variant: The way of measuring.
-        panel: Set, or set/subset.
-        scope: Value of the column ``scope``.
+        rows: Rows of results.csv; a column ``panel`` names the sets when it is there.
 
     Returns:
-        The row as a mapping; None when there is none, or more than one and so no telling which.
-    """
-    if correlation is None or correlation.empty:
-        return None
-    keep = (correlation["measure"] == variant.measure) & same(correlation["rho"], variant.rho)
-    if "scope" in correlation:
-        keep &= correlation["scope"] == scope
-    if "preset" in correlation:
-        keep &= correlation["preset"] == variant.preset
-    if "m" in correlation:
-        keep &= same(correlation["m"], variant.m)
-    rows = correlation[keep]
-    if scope == "set":
-        names = panel_names(rows) if "subset" in rows else list(rows["set"].astype(str))
-        rows = rows[[name == panel for name in names]]
-    return {str(k): v for k, v in rows.iloc[0].items()} if len(rows) == 1 else None
-
-
-def number(value: float, digits: int = 2) -> str:
-    """Return a correlation or probability as papers print it: no leading zero, a real minus sign.
-
-    Args:
-        value: Between -1 and 1.
-        digits: Decimals.
-
-    Returns:
-        Text; an en dash for NaN.
+        Names of sets, "set/subset" for subsets.
 
     Example:
-        >>> number(-0.718), number(1.0), number(0.0)
-        ('−.72', '1.00', '.00')
+        >>> sets = {"set": ["b", "a", "c"], "subset": "", "domain": ["ood", "ood", "id"], "sha256": "f"}
+        >>> by_shift(pd.DataFrame(sets | {"eer": [0.1, 0.2, 0.3]}))
+        ['c', 'b', 'a']
     """
-    if not math.isfinite(value):
-        return "–"
-    text = f"{abs(value):.{digits}f}"
-    sign = "−" if value < 0 and float(text) > 0 else ""
-    return sign + (text[1:] if text.startswith("0.") else text)
+    if "panel" not in rows:
+        rows = rows.assign(panel=panel_names(rows))
+    # A checkpoint counts once on a set, however many measures were taken of it there.
+    rows = rows.drop_duplicates(["sha256", "panel", "domain", "eer"])
+    keys = [
+        (0 if set(part["domain"]) == {"id"} else 1, float(part["eer"].mean()), name)
+        for name, part in rows.groupby("panel", sort=False)
+    ]
+    return [str(name) for *_, name in sorted(keys, key=lambda k: (k[0], np.nan_to_num(k[1], nan=2.0), k[2]))]
 
 
-def probability(value: float) -> str:
-    """Return "= .02" or "< .001" for a p-value.
+def in_order(names: Iterable[str], results: pd.DataFrame) -> list[str]:
+    """Return distinct names of sets in the order of `by_shift`.
 
     Args:
-        value: The p-value.
+        names: Names of sets, with repetitions.
+        results: Rows of results.csv that the order is taken from.
 
     Returns:
-        Relation and number.
-
-    Example:
-        >>> probability(0.0002), probability(0.021), probability(0.0004999)
-        ('< .001', '= .021', '< .001')
+        The names; those that the results do not know come last.
     """
-    if math.isfinite(value) and value < 0.001:
-        return "< .001"
-    return f"= {number(value, 2 if value >= 0.0995 else 3)}"
-
-
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """Return names joined by commas, the rest counted.
-
-    Args:
-        names: What to list.
-        most: How many are named.
-
-    Returns:
-        Text.
-
-    Example:
-        >>> listed(["a", "b", "c"], most=2)
-        'a, b and 1 more'
-    """
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
+    distinct = list(dict.fromkeys(names))
+    place = {name: i for i, name in enumerate(by_shift(results))}
+    return sorted(distinct, key=lambda name: place.get(name, len(place)))

@@ -1,0 +1,105 @@
+"""Files that several processes share: written whole or not at all, and locked by one of them at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from sharpscope.errors import SharpscopeError, UsageError
+
+# Tables are held for milliseconds; whoever waits this long waits for a process that hangs.
+PATIENCE = 600.0
+# How often a process that waits for ever asks again, and looks whether the holder has changed.
+ASK_AGAIN = 60.0
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a whole file in one step: whoever reads sees the old one or the new one, never a part.
+
+    Args:
+        path: The file to make or replace.
+        text: What it shall hold.
+
+    Raises:
+        UsageError: If the folder of the file is a file, or may not be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise UsageError(f"{path.parent}: cannot be made a folder ({error.strerror})") from error
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except (IsADirectoryError, PermissionError) as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, patience: float | None = PATIENCE) -> Iterator[None]:
+    """Hold a lock file; other processes wait for it, on every machine that sees the folder.
+
+    Args:
+        path: The lock file; made with its folder, and left where it is.
+        patience: Seconds to wait for another process before giving up; None waits for as long as it takes, for
+            locks that are held during a whole measurement.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        SharpscopeError: If another process, which is named, still holds the lock, or the file system has no locks.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = path.with_name(f"{path.name}.holder")
+    # The soft locks that filelock falls back to are never released when their holder is killed.
+    lock = FileLock(path, fallback_to_soft=False)
+    started = time.monotonic()
+    while True:
+        left = ASK_AGAIN if patience is None else patience - (time.monotonic() - started)
+        try:
+            lock.acquire(timeout=max(0.0, min(left, ASK_AGAIN)))
+            break
+        except Timeout:
+            if patience is not None and time.monotonic() - started >= patience:
+                raise SharpscopeError(
+                    f"{path}: held for more than {patience:.0f} s by {_holder(holder)}; end that process, or delete "
+                    "the lock file when it is gone"
+                ) from None
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, NotImplementedError) or error.errno in (
+                errno.ENOSYS,
+                errno.ENOTSUP,
+                errno.ENOLCK,
+            ):
+                raise SharpscopeError(
+                    f"{path}: the file system has no file locks, so two runs could not be kept apart; put the results "
+                    "on another one, or mount it with locks (Lustre: -o flock)"
+                ) from error
+            raise
+    try:
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    """Return who holds a lock, in words."""
+    try:
+        return path.read_text().strip() or "another process"
+    except OSError:
+        return "another process"

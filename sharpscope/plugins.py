@@ -1,0 +1,40 @@
+"""Measures, corpora and detectors of other packages, found by the entry points that those declare."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.metadata import entry_points
+
+MEASURES = "sharpscope.measures"
+CORPORA = "sharpscope.corpora"
+DETECTORS = "sharpscope.detectors"
+
+
+def load_plugins(group: str) -> list[str]:
+    """Call what the installed packages declare under a group; each registers what it brings.
+
+    A package that fails is named in a warning and left out: it must not take the others with it.
+
+    Args:
+        group: Name of the entry points, such as ``sharpscope.measures``.
+
+    Returns:
+        Names of the entry points that were called.
+
+    Example:
+        >>> load_plugins("sharpscope.nothing")
+        []
+    """
+    loaded = []
+    for point in entry_points(group=group):
+        try:
+            point.load()()
+        except Exception as error:  # another package's code may raise anything
+            package = point.dist.name if point.dist else point.value
+            warnings.warn(
+                f"the plug-in '{point.name}' of {package} is left out ({type(error).__name__}: {error})",
+                stacklevel=2,
+            )
+        else:
+            loaded.append(point.name)
+    return loaded

@@ -1,0 +1,48 @@
+"""Rows of evidence from a results table: what is exchanged, inside what, over which sets."""
+
+import numpy as np
+import pytest
+from results_tables import make_results
+
+from sharpscope.analysis.clustered_tests import joint_test
+from sharpscope.analysis.clusters import find_clusters
+from sharpscope.analysis.evidence import COLUMNS, evidence_rows, level_of_evidence
+from sharpscope.errors import UsageError
+
+
+def test_recipes_are_permuted_where_there_are_five() -> None:
+    results = make_results(archs=("a", "b", "c"), recipes=("adam", "sam"), seeds=(0, 1))
+    clusters = find_clusters(results)
+    assert level_of_evidence(clusters) == ("recipe", None)
+    rows = evidence_rows(results, clusters, by="arch")
+    assert list(rows.columns) == list(COLUMNS)
+    assert rows["question"].tolist() == ["clusters_as_one", "within_arch"]
+    assert rows["n"].tolist() == [6, 6]
+    wide = [results.pivot(index="sha256", columns="set", values=name).to_numpy() for name in ("value", "eer")]
+    by_hand = joint_test(*wide, labels=np.repeat(np.arange(6), 2))
+    assert rows["p"][0] == by_hand.p
+    assert rows["note"][1] == "too few orders inside strata to reach 5 %"
+
+
+def test_few_recipes_leave_runs_inside_them() -> None:
+    results = make_results(recipes=("adam", "sam"), seeds=range(5))
+    clusters = find_clusters(results)
+    assert level_of_evidence(clusters) == ("run", "recipe")
+    rows = evidence_rows(results, clusters, by="recipe")
+    assert rows["given"].tolist() == ["runs inside recipes"] * 2
+    assert rows["p"][0] == rows["p"][1]
+    assert rows["n"][0] == 10
+
+
+def test_an_unknown_grouping_is_named() -> None:
+    results = make_results()
+    with pytest.raises(UsageError, match="unknown grouping 'seed'"):
+        evidence_rows(results, find_clusters(results), by="seed")
+
+
+def test_architectures_that_vary_unequally_are_studentised_and_said() -> None:
+    results = make_results(archs=("a", "b"), recipes=("r1", "r2", "r3", "r4"), seeds=(0,))
+    wild = results["arch"] == "b"
+    results.loc[wild, ["value", "eer"]] = results.loc[wild, ["value", "eer"]] * 20
+    rows = evidence_rows(results, find_clusters(results))
+    assert rows["note"][0] == "architectures vary unequally: studentised"

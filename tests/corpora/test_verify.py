@@ -1,0 +1,116 @@
+"""A copy of a corpus is compared with what is published, and damage that was put in is found, and nothing else."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from sharpscope.cli import main
+from sharpscope.corpora import CORPORA
+from sharpscope.corpora.verify import cut, verify
+from sharpscope.errors import UsageError
+
+
+def copy_of_itw(root: Path, *, n: int = 30, rate: int = 16_000) -> Path:
+    """In-the-Wild with n files, a third of them bona fide; every file has samples of its own."""
+    folder = root / "release_in_the_wild"
+    folder.mkdir()
+    lines = ["file,speaker,label"]
+    for i in range(n):
+        wave = 0.1 * np.random.default_rng(i).standard_normal(1600)
+        soundfile.write(folder / f"{i}.wav", wave, rate)
+        lines.append(f"{i}.wav,S,{'bona-fide' if i % 3 == 0 else 'spoof'}")
+    (folder / "meta.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = CORPORA["itw"]._replace(counts={"eval": (10, 20, 30)})
+    monkeypatch.setitem(CORPORA, "itw", known)
+
+
+@pytest.mark.usefixtures("published")
+def test_a_whole_copy_is_sound(tmp_path: Path) -> None:
+    copy_of_itw(tmp_path)
+    done = verify("itw", data=tmp_path)
+    assert done.sound
+    assert [(part.bonafide, part.spoof, part.whole) for part in done.parts] == [(10, 20, True)]
+    assert done.rates == {"bonafide": {16_000: 10}, "spoof": {16_000: 20}}
+    assert (done.files, done.decoded, done.findings) == (30, 30, ())
+
+
+@pytest.mark.usefixtures("published")
+def test_every_damage_is_found_once(tmp_path: Path) -> None:
+    folder = copy_of_itw(tmp_path)
+    whole = (folder / "1.wav").read_bytes()
+    (folder / "1.wav").write_bytes(whole[:2000])
+    (folder / "2.wav").write_bytes(b"RIFF")
+    soundfile.write(folder / "4.wav", np.zeros(1600), 16_000)
+    soundfile.write(folder / "5.wav", 0.1 * np.random.default_rng(99).standard_normal(800), 8000)
+    (folder / "7.wav").write_bytes((folder / "8.wav").read_bytes())
+    (folder / "9.wav").write_bytes((folder / "10.wav").read_bytes())
+    (folder / "11.wav").unlink()
+    done = verify("itw", data=tmp_path)
+    found = {(finding.kind, finding.trial) for finding in done.findings}
+    assert {
+        ("silent", "4.wav"),
+        ("rate", "5.wav"),
+        ("duplicate", "8.wav"),
+        ("both classes", "10.wav"),
+    } <= found
+    # A WAV that is cut is either refused by the decoder or seen by its header.
+    assert {trial for kind, trial in found if kind in {"cut", "undecodable"}} == {"1.wav", "2.wav"}
+    assert len(found) == len(done.findings) == 6
+    assert not done.sound
+    part = done.parts[0]
+    assert (part.missing, part.whole) == (1, False)
+    assert "1 of 30 audio files are missing" in part.note
+    assert "11.wav" in part.note
+
+
+@pytest.mark.usefixtures("published")
+def test_the_sample_is_seeded_and_takes_both_classes(tmp_path: Path) -> None:
+    copy_of_itw(tmp_path)
+    one, two = (verify("itw", data=tmp_path, sample=12) for _ in range(2))
+    assert one == two
+    assert one.decoded == 12
+    assert one.rates == {"bonafide": {16_000: 6}, "spoof": {16_000: 6}}
+    few = verify("itw", data=tmp_path, sample=26)
+    assert few.rates == {"bonafide": {16_000: 10}, "spoof": {16_000: 16}}
+
+
+@pytest.mark.parametrize("ending", ["flac", "wav"])
+def test_cut_files(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(1600), 16_000)
+    assert cut(str(path)) == ""
+    data = path.read_bytes()
+    path.write_bytes(data[:-100])
+    assert cut(str(path)) == ("3100 of 3200 bytes of samples" if ending == "wav" else "")
+
+
+@pytest.mark.usefixtures("published")
+def test_the_command_prints_and_ends_as_the_copy_is(tmp_path: Path) -> None:
+    folder = copy_of_itw(tmp_path)
+    runner = CliRunner()
+    good = runner.invoke(main, ["sets", "--data", str(tmp_path), "--verify", "itw", "--quiet"])
+    assert good.exit_code == 0, good.output
+    assert "10/20  published 10/20  whole" in good.stdout
+    (folder / "2.wav").write_bytes(b"RIFF")
+    bad = runner.invoke(main, ["sets", "--data", str(tmp_path), "--verify", "itw", "--json", "--quiet"])
+    assert bad.exit_code == 1
+    entry = json.loads(bad.stdout)
+    assert entry["findings"][0]["trial"] == "2.wav"
+    assert not entry["sound"]
+    assert "get it at" in bad.stderr
+
+
+def test_what_is_not_there_says_where_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"In-the-Wild .* is not under .*deepfake-total"):
+        verify("itw", data=tmp_path)
+    with pytest.raises(UsageError, match="--sample is -1"):
+        verify("itw", data=tmp_path, sample=-1)
