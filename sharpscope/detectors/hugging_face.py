@@ -14,6 +14,7 @@ from sharpscope.detectors.architectures.ssl import NORM, import_transformers
 from sharpscope.detectors.checkpoint_file import read_checkpoint
 from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.fitting import build_to_fit, fill
+from sharpscope.detectors.sidecar import read_sidecar, with_record
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
@@ -190,10 +191,12 @@ def load(folder: Path, bonafide_index: int | None) -> Detector:
         polarity_source=source,
         assumptions=("64,600 samples assumed (not in config.json)", *assumed),
     ).declare({"bonafide_index": polarity, **conventions}, source)
+    record = read_sidecar(folder)
+    spec = with_record(spec, record)
     notes = fill(network, state, folder, spec)
     decisions = (
         f"Hugging Face {config['model_type']} classifier; bona fide is index {polarity} by {source}",
         *checkpoint.notes,
         *notes,
     )
-    return Detector(network, spec, folder, checkpoint.sha256, None, decisions)
+    return Detector(network, spec, folder, checkpoint.sha256, record or None, decisions)
