@@ -16,7 +16,7 @@ from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.fitting import fill
 from sharpscope.detectors.layout import channels_last
 from sharpscope.detectors.resolution import check_record, resolve
-from sharpscope.detectors.spec import DetectorSpec
+from sharpscope.detectors.sidecar import with_record
 from sharpscope.errors import UsageError
 
 DTYPES = ("float32", "float64")
@@ -100,7 +100,7 @@ def _from_weights(
     spec = found.spec
     record = checkpoint.record or {}
     if model is None:
-        spec = _recorded(spec, check_record(checkpoint))
+        spec = with_record(spec, check_record(checkpoint))
     notes = fill(found.network, found.state, path, spec)
     return Detector(
         module=found.network,
@@ -110,15 +110,3 @@ def _from_weights(
         record=record or None,
         decisions=(*checkpoint.notes, *found.decisions, *notes),
     )
-
-
-def _recorded(spec: DetectorSpec, record: Mapping[str, Any]) -> DetectorSpec:
-    declared = dict(record.get("spec", {}))
-    if "bonafide_index" in record:
-        declared["bonafide_index"] = record["bonafide_index"]
-    if not declared:
-        return spec
-    if "bonafide_index" in declared:
-        kept = tuple(line for line in spec.assumptions if not line.startswith("bona fide assumed"))
-        spec = dataclasses.replace(spec, assumptions=kept)
-    return spec.declare(declared, "record")

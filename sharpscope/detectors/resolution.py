@@ -77,6 +77,7 @@ def resolve(
         assumed.append(_left_beside(inside))
         checkpoint = checkpoint._replace(state=_under(checkpoint.state, inside))
     decisions = [f"{arch}: {reason}", *assumed]
+    recorded = told
     if not told and entry.matches is not None:
         told = entry.matches(checkpoint.state) or {}
     final = {**told, **(arguments or {})}
@@ -84,9 +85,10 @@ def resolve(
     if chosen is not None:
         assumed.append(chosen.assumption)
         decisions.append(chosen.decision)
-    if arguments:
+    given = {**(recorded if entry.matches is not None else {}), **(arguments or {})}
+    if given:
         # They may change the function and no shape: a row that differs in them must differ in its spec_hash.
-        assumed.append(f"arguments given: {_shown(arguments)}")
+        assumed.append(f"arguments given: {_shown(given)}")
     if final:
         decisions.append("sizes: " + ", ".join(f"{name}={value}" for name, value in final.items()))
     state = entry.rename(checkpoint.state)

@@ -11,7 +11,7 @@ from typing import Any
 from sharpscope.errors import UsageError
 
 OUTPUTS = ("logits2", "logit1", "log_softmax2", "probability2", "probability1", "cosine1")
-PADDINGS = ("tile", "zero")
+PADDINGS = ("tile", "zero", "frames")
 NORMALISATIONS = ("none", "layer_norm", "peak")
 
 
@@ -23,7 +23,8 @@ class DetectorSpec:
         arch: Name of the architecture.
         sample_rate: Hz of the waves that it takes.
         n_samples: Length that it takes; None for any.
-        padding: How a short wave is lengthened, "tile" or "zero".
+        padding: How a short wave is lengthened: "tile", "zero", or "frames" for a network that repeats its own frames
+            and knows `sharpscope.audio.decode.ABSENT`.
         normalisation: What is done to each wave: "none", "layer_norm" (zero mean and unit variance) or "peak"
             (largest absolute value one).
         outputs: "logits2" (two logits), "logit1" (one), "log_softmax2", "probability2", "probability1" or
@@ -90,6 +91,12 @@ class DetectorSpec:
             if not fits(value):
                 raise UsageError(f"convention {name} is {value!r:.60}; it must be {words}")
         values = dict(declared)
+        how = (values.get("padding", self.padding), values.get("normalisation", self.normalisation))
+        if how[0] == "frames" and how[1] != "none":
+            raise UsageError(
+                f"convention padding is 'frames' and normalisation '{how[1]}'; samples that are not there cannot be "
+                "normalised. Take padding tile or zero, or normalise inside the network"
+            )
         if "bonafide_index" in declared:
             values["polarity_source"] = source
         return dataclasses.replace(self, **values)
