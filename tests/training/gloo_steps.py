@@ -1,5 +1,6 @@
 """One of two processes of `test_replicas`: steps on its part of the data, one of which overflows on one process."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 
 from sharpscope.devices import Share
 from sharpscope.training import OPTIMIZERS
+from sharpscope.training.recipe import Recipe
 from sharpscope.training.replicas import Replicas
+from sharpscope.training.run import Training
 
 STEPS, HURT = 5, 1
 CASES = [(name, "synchronised") for name in sorted(OPTIMIZERS)] + [("sam", "own"), ("asam", "own")]
@@ -58,9 +61,33 @@ def everything(share: Share) -> dict[str, Tensor]:
     }
 
 
+def whole_run(protocol: str, folder: Path, share: Share) -> Tensor:
+    """Train with dev sets, dropout and a last batch that leaves the second process without a trial."""
+    recipe = Recipe(
+        {
+            "data": {"train": [f"a={protocol}"], "dev": [f"b={protocol}"], "samples": 6000},
+            "model": {"arch": "tiny", "args": {"width": 4, "depth": 2, "bands": 8, "dropout": 0.3}},
+            "optimizer": {"method": "sam", "lr": 0.01},
+            "schedule": {"epochs": 2, "batch_size": 5, "last_batch": "keep", "micro_batch": 3},
+        }
+    )
+    run = Training(recipe, folder / "run", share)
+    run.run(show_progress=False)
+    return torch.cat(
+        [*(t.double().flatten() for t in run.network.state_dict().values()), torch.tensor([run.best_eer])]
+    )
+
+
 if __name__ == "__main__":
     rank, folder = int(sys.argv[1]), Path(sys.argv[2])
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     torch.save(everything(Share(rank, 2, rank)), folder / f"{rank}.pt")
     torch.distributed.destroy_process_group()
+    os.environ |= {
+        "RANK": str(rank),
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": sys.argv[4],
+    }
+    torch.save(whole_run(sys.argv[3], folder, Share(rank, 2, rank)), folder / f"run-{rank}.pt")

@@ -1,6 +1,7 @@
 """Two gloo processes end with equal weights, also when one of them overflows, for every method and both replicas."""
 
 import importlib.util
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import torch
 
 from sharpscope.devices import Share
 from sharpscope.errors import UsageError
+from sharpscope.measurement.measure import measure
+from sharpscope.results.table import read_results
 from sharpscope.training.replicas import Replicas, device_of
 
 SCRIPT = Path(__file__).with_name("gloo_steps.py")
@@ -26,11 +29,32 @@ def module() -> Any:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, torch.Tensor]]:
+def meeting(tmp_path_factory: pytest.TempPathFactory, sounds: Path) -> Path:
+    """A folder in which two processes left what they ended with."""
     folder = tmp_path_factory.mktemp("gloo")
-    started = [subprocess.Popen([sys.executable, str(SCRIPT), str(rank), str(folder)]) for rank in (0, 1)]
-    assert [process.wait(120) for process in started] == [0, 0]
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, str(SCRIPT)]
+    started = [subprocess.Popen([*command, str(rank), str(folder), str(sounds), port]) for rank in (0, 1)]
+    assert [process.wait(180) for process in started] == [0, 0]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def both(meeting: Path) -> list[dict[str, torch.Tensor]]:
+    return [torch.load(meeting / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+def test_a_run_shares_its_dev_sets_and_is_measured_as_it_was_selected(meeting: Path, sounds: Path) -> None:
+    """Sixteen trials in fives: the last batch has one, so the second process has none in it."""
+    one, two = (torch.load(meeting / f"run-{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert torch.equal(one, two)
+    table = meeting / "results.csv"
+    measure(
+        [meeting / "run" / "best.pt"], [f"b={sounds}"], out=table, measures=["loss"], m=4, show_progress=False
+    )
+    assert read_results(table)["eer"].iloc[0] == float(one[-1])
 
 
 def test_both_processes_hold_the_same_weights(both: list[dict[str, torch.Tensor]]) -> None:
