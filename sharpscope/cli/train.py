@@ -142,9 +142,9 @@ def _check(recipe: Recipe) -> None:
     """Print what a recipe will do; what is wrong with it ends the command."""
     from sharpscope.training.check import check
 
-    lines = check(recipe)
-    for line in lines:
+    problems = 0
+    for line in check(recipe):
         click.echo(line)
-    problems = [line for line in lines if line.startswith("problem:")]
+        problems += line.startswith("problem:")
     if problems:
-        raise SharpscopeError(f"{len(problems)} problem(s) found, see the lines that begin with problem:")
+        raise SharpscopeError(f"{problems} problem(s) found, see the lines that begin with problem:")

@@ -19,22 +19,25 @@ from sharpscope.training.recipe import Recipe
 from sharpscope.training.run import Training
 
 
-def check(recipe: Recipe) -> list[str]:
+def check(recipe: Recipe) -> Iterator[str]:
     """Say what a recipe will do, and take one step of it; nothing is written.
 
     Args:
         recipe: The recipe.
 
-    Returns:
-        Lines: network and conventions, trials, selection and leaks, steps, memory and time. What is wrong begins with
-        "problem:".
+    Yields:
+        Lines, each as soon as it is known: network and conventions, trials, a step, memory and time, and last what
+        takes longest, selection and leaks by what is heard. What is wrong begins with "problem:".
 
     Raises:
         UsageError: If the run could not begin.
         SharpscopeError: If audio cannot be decoded.
     """
     run = Training(recipe, Path(recipe.title), this_share())
-    return [*_network(run), *_data(run), *_selection(recipe), *_step(run)]
+    yield from _network(run)
+    yield from _data(run)
+    yield from _step(run)
+    yield from _selection(recipe)
 
 
 def _network(run: Training) -> Iterator[str]:

@@ -134,7 +134,7 @@ def test_check_says_what_will_happen_and_writes_nothing(tmp_path: Path, recipe_f
     for section, keys in recipe_for(optimizer__method="sam").items():
         lines += [f"[{section}]", *(f"{key} = {toml(value)}" for key, value in keys.items())]
     path.write_text("\n".join(lines) + "\n")
-    told = check(read_recipe(path))
+    told = list(check(read_recipe(path)))
     text = "\n".join(told)
     assert "audio: 6,000 samples at 16,000 Hz" in text
     assert "train: 8 bona fide and 8 spoof" in text
