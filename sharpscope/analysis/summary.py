@@ -191,9 +191,9 @@ def _methods(table: pd.DataFrame, n: int, k: int, tests: int) -> str:
         "For a methods section: *Spearman's rank correlation between each measure and the equal error rate was "
         f"computed over {n} checkpoints within each of {k} sets; {how}; p-values come from permuting checkpoints (all "
         "orders for n <= 9, 9,999 random ones beyond, Phipson and Smyth 2010) and were adjusted by Holm's procedure "
-        f"over the tests of sharpness and, apart, of controls ({tests} in all); intervals follow Bonett and Wright (2000). "
-        "Over sets, within-set correlations were averaged and checkpoints permuted jointly; the largest mean was tested "
-        "as the largest of all (Westfall and Young 1993).*"
+        f"over the tests of sharpness and, apart, of controls ({tests} in all); intervals follow Bonett and Wright "
+        "(2000). Over sets, within-set correlations were averaged and checkpoints permuted jointly; the largest mean was "
+        "tested as the largest of all (Westfall and Young 1993).*"
     )
 
 
