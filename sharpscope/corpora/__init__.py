@@ -9,19 +9,30 @@ from typing import NamedTuple
 
 from sharpscope.corpora import (
     add,
+    arad,
     asvspoof,
     asvspoof5,
     asvspoof2021,
+    asvspoof2021_pa,
+    auddt,
     codecfake,
+    ctrsvdd,
     decro,
     deepfake_eval,
     diffssd,
+    diffuse_or_confuse,
+    dsd,
+    emofake,
     fake_or_real,
+    famous_figures,
     folders,
     in_the_wild,
+    jspaw2,
+    laundered,
     mlaad,
     replaydf,
     sonics,
+    speech_only,
     spoofceleb,
     vocoded,
     wavefake,
@@ -38,15 +49,7 @@ from sharpscope.corpora.protocols import Tally
 from sharpscope.corpora.trials import Trial, TrialSet, make_set, trials_hash
 from sharpscope.errors import UsageError, unknown_name
 
-__all__ = [
-    "CORPORA",
-    "Corpus",
-    "TrialSet",
-    "find_corpus",
-    "read_set",
-    "resolve_key",
-    "trials_hash",
-]
+__all__ = ["CORPORA", "Corpus", "TrialSet", "find_corpus", "read_set", "resolve_key", "trials_hash"]
 
 CORPORA: dict[str, Corpus] = {
     **asvspoof.CORPORA,
@@ -66,6 +69,17 @@ CORPORA: dict[str, Corpus] = {
     **decro.CORPORA,
     **replaydf.CORPORA,
     **sonics.CORPORA,
+    **ctrsvdd.CORPORA,
+    **asvspoof2021_pa.CORPORA,
+    **laundered.CORPORA,
+    **famous_figures.CORPORA,
+    **jspaw2.CORPORA,
+    **dsd.CORPORA,
+    **diffuse_or_confuse.CORPORA,
+    **emofake.CORPORA,
+    **speech_only.CORPORA,
+    **arad.CORPORA,
+    **auddt.CORPORA,
 }
 
 
