@@ -47,7 +47,7 @@ def halves_of_study(rng: np.random.Generator, n: int, per_class: int, m: int, sp
 
 
 def test_detectors_equal_in_truth_do_not_correlate_and_the_same_trials_say_they_do() -> None:
-    """The audit's first row: from the same trials 70 % of such studies "find" a correlation, from halves at most 5 %."""
+    """From the same trials 70 % of such studies "find" a correlation (the audit), from halves at most 5 %."""
     rng = np.random.default_rng(0)
     across, same, shared = [], [], []
     for _ in range(60):
