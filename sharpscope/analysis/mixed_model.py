@@ -50,7 +50,8 @@ def mixed_model(cells: pd.DataFrame) -> MixedModel:
 
     with x and y the normal scores of the ranks within set j, so that a set's mean is zero and only its slope is random.
     A random effect with fewer than three levels, or one level per checkpoint, is left out. Restricted maximum
-    likelihood. The permutation test stays the one of record: it assumes none of this.
+    likelihood. The permutation test stays the one of record: it assumes none of this. With the degrees of freedom of
+    recipes the model is careful: at 5 % it rejects 1 to 3 % of studies without an effect.
 
     Args:
         cells: One row per checkpoint and set with finite numbers, columns sha256, arch, recipe, place, value, eer.
