@@ -35,10 +35,11 @@ class Verdict(NamedTuple):
 
 
 HEADLINES = {
-    "yes": "Sharper detectors err more here.",
-    "control": "Sharper detectors err more here, but {control} says as much at no cost.",
-    "reversed": "Sharper detectors err less here.",
+    "yes": "Sharper detectors err more {where}.",
+    "control": "Sharper detectors err more {where}, but {control} says as much at no cost.",
+    "reversed": "Sharper detectors err less {where}.",
     "no": "Nothing here shows that sharpness tells error.",
+    "some": "Over all sets nothing shows that sharpness tells error; in {found} of {tested} sets alone it does.",
     "unknown": "Too little to say whether sharpness tells error.",
 }
 
@@ -65,13 +66,14 @@ def verdict(results: pd.DataFrame, statistics: pd.DataFrame, variant: Variant) -
         if column in rows:
             rows = rows[same(rows[column], value)]
     joint = statistic_of(statistics, variant, "", scope=JOINT)
-    evidence, value, p = [], math.nan, math.nan
+    evidence, value, p, where, found = [], math.nan, math.nan, "here", 0
     if joint is not None and math.isfinite(float(joint["spearman"])):
         value, p = float(joint["spearman"]), float(joint.get("p", math.nan))
         evidence.append(_joint_words(joint, variant, len(rows), n))
     elif len(rows):
         strongest = rows.iloc[int(rows["spearman"].astype(float).abs().fillna(-1).to_numpy().argmax())]
         value, p = float(strongest["spearman"]), float(strongest["p_holm"])
+        where = f"on {strongest['panel']}"  # one set's answer is not one about all of them
         if math.isfinite(value):
             evidence.append(
                 f"Strongest on {strongest['panel']}: Spearman {number(value)} of {variant.named()} with EER"
@@ -88,7 +90,8 @@ def verdict(results: pd.DataFrame, statistics: pd.DataFrame, variant: Variant) -
         evidence.append(f"The best control, {control}, reaches {number(strength)}.")
     answer = _answer(n, value, p)
     beaten = answer == "yes" and bool(control) and strength >= value
-    headline = HEADLINES["control" if beaten else answer].format(control=control)
+    key = "control" if beaten else "some" if answer == "no" and found else answer
+    headline = HEADLINES[key].format(control=control, where=where, found=found, tested=len(tested))
     return Verdict(answer, headline, tuple(evidence), tuple(_limits(n, answer)))
 
 

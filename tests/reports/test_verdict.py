@@ -12,7 +12,7 @@ SAM = Variant("sam", 0.05, 32.0, "rigorous")
 
 def with_joint(spearman: float, p: float, control: float = NAN) -> pd.DataFrame:
     """A correlation table with a joint row of sam and one of loss."""
-    table = make_correlation(make_results())
+    table = make_correlation(make_results()).assign(p_holm=0.9)
     joint = table.iloc[[0]].assign(
         scope="mean_within",
         set="all sets",
@@ -60,8 +60,19 @@ def test_without_a_joint_row_the_strongest_set_speaks_with_its_adjusted_p() -> N
     table["spearman"], table["p_holm"] = [0.2, 0.9], [0.8, 0.02]
     found = verdict(results, table, SAM)
     assert found.answer == "yes"
+    assert found.headline == "Sharper detectors err more on codec."
     assert "Strongest on codec: Spearman .90" in found.evidence[0]
     assert "1 of 2 tests hold" in found.evidence[1]
+
+
+def test_single_sets_that_hold_are_not_hidden_by_a_joint_test_that_does_not() -> None:
+    table = with_joint(0.1, 0.5)
+    table.loc[:1, "p_holm"] = [0.01, 0.8]
+    found = verdict(make_results(), table, SAM)
+    assert found.answer == "no"
+    assert "in 1 of 2 sets alone it does" in found.headline
+    table.loc[:1, "p_holm"] = [0.6, 0.8]
+    assert verdict(make_results(), table, SAM).headline == "Nothing here shows that sharpness tells error."
 
 
 def test_nothing_correlated_is_said_to_be_unknown() -> None:
