@@ -95,26 +95,6 @@ def groups_for_skew(values: Sequence[float], total: int, *, absolute: float = AB
     return min(total, max(2, math.ceil(round(COCHRAN * skewness**2, 9))))
 
 
-def visiting_order(n_groups: int, seed: int) -> np.ndarray:
-    """Return the seeded random order in which groups must be visited for an early stop to be an estimate of all.
-
-    Groups in file order are blocks of one attack or speaker after another; the first of them are no sample. With
-    autocorrelated groups an interval in file order covered 45 to 51 %, with two blocks never.
-
-    Args:
-        n_groups: Groups in all.
-        seed: Of the run.
-
-    Returns:
-        A permutation, shape (n_groups,).
-
-    Example:
-        >>> sorted(visiting_order(4, 0).tolist())
-        [0, 1, 2, 3]
-    """
-    return np.random.default_rng([seed, n_groups]).permutation(n_groups)
-
-
 class StoppingRule:
     """Plans how many groups to measure, in few looks at fixed numbers of groups.
 
