@@ -17,7 +17,7 @@ import torch
 from sharpscope.audio.batches import load_groups
 from sharpscope.audio.cache import open_cache
 from sharpscope.detectors import build
-from sharpscope.detectors.checkpoint_file import write_checkpoint
+from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.results.table import read_results
 
 SAMPLES = 4_000

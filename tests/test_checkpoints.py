@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from sharpscope.cli import main
 from sharpscope.detectors import build, load_detector
-from sharpscope.detectors.checkpoint_file import (
-    globals_of,
+from sharpscope.detectors.reading import (
     read_checkpoint,
     sha256_of,
     strip_prefixes,
@@ -94,34 +93,49 @@ def test_a_namespace_of_options_beside_the_weights_is_data(tmp_path: Path) -> No
     assert same(read_checkpoint(tmp_path / "c.pt").state, STATE)
 
 
-def test_pickled_modules_open_only_when_asked_and_say_what_they_import(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("new", [True, False])
+def test_a_pickled_module_gives_its_weights_and_none_of_its_code_runs(tmp_path: Path, new: bool) -> None:
+    network = nn.Sequential(nn.Conv1d(3, 2, 5), nn.BatchNorm1d(2))
+    torch.save(network, tmp_path / "c.pt", _use_new_zipfile_serialization=new)
+    read = read_checkpoint(tmp_path / "c.pt")
+    assert same(read.state, network.state_dict())
+    assert any("torch.nn.modules.container.Sequential" in note for note in read.notes)
+
+
+THEIR_CODE = """import torch
+
+
+def weights():
+    return {"a.weight": torch.ones(3, 2)}
+
+
+class Holder:
+    def __reduce__(self):
+        return weights, ()
+"""
+
+
+def test_weights_that_only_code_can_make_need_allow_pickle_which_says_what_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    network = nn.Sequential(nn.Linear(3, 2))
+    (tmp_path / "their_code.py").write_text(THEIR_CODE)
+    monkeypatch.syspath_prepend(tmp_path)
+    holder = importlib.import_module("their_code").Holder()
     for name, new in (("new.pt", True), ("old.pt", False)):
-        torch.save(network, tmp_path / name, _use_new_zipfile_serialization=new)
-        assert "torch.nn.modules.linear.Linear" in globals_of(tmp_path / name)
-        with pytest.raises(UsageError, match=r"would run code to load .*torch\.nn\.modules"):
+        torch.save({"model": holder}, tmp_path / name, _use_new_zipfile_serialization=new)
+        with pytest.raises(
+            UsageError, match=r"without running its code \(their_code.weights\).*--allow-pickle"
+        ):
             read_checkpoint(tmp_path / name)
         state = read_checkpoint(tmp_path / name, allow_pickle=True).state
-        assert torch.equal(state["0.weight"], network[0].weight)
+        assert same(state, {"a.weight": torch.ones(3, 2)})
         error = capsys.readouterr().err
         assert sha256_of(tmp_path / name) in error
-        assert "torch.nn.modules.linear.Linear" in error
-
-
-def test_a_pickled_module_whose_code_is_not_there_says_where_to_put_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "their_code.py").write_text("from torch import nn\n\n\nclass Net(nn.Linear):\n    pass\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    network = importlib.import_module("their_code").Net(3, 2)
-    torch.save(network, tmp_path / "whole.pt")
-    assert torch.equal(read_checkpoint(tmp_path / "whole.pt", allow_pickle=True).state["bias"], network.bias)
+        assert "their_code.weights" in error
     monkeypatch.undo()
     monkeypatch.delitem(sys.modules, "their_code")
     with pytest.raises(UsageError, match=r"No module named 'their_code'\); run with PYTHONPATH=DIR"):
-        read_checkpoint(tmp_path / "whole.pt", allow_pickle=True)
+        read_checkpoint(tmp_path / "new.pt", allow_pickle=True)
 
 
 def test_convert_writes_a_clean_file_that_loads_to_the_same_function(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sharpscope.detectors import ARCHITECTURES, Detector, DetectorSpec, build, load_detector
-from sharpscope.detectors.checkpoint_file import write_checkpoint
+from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.detectors.table import PAGE, page
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measurement.first_look import first_look

@@ -17,7 +17,7 @@ from corpus_layouts import LAYOUTS, Folder
 
 from sharpscope.cli import main
 from sharpscope.detectors import build
-from sharpscope.detectors.checkpoint_file import write_checkpoint
+from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.training.recipe import Recipe, toml
 from sharpscope.training.train import train
 

@@ -20,7 +20,7 @@ from torch import nn
 
 from sharpscope.cli import main
 from sharpscope.detectors import build
-from sharpscope.detectors.checkpoint_file import write_checkpoint
+from sharpscope.detectors.reading import write_checkpoint
 
 GOOD = {"arch": "tiny", "arch_args": {"width": 4, "depth": 2}}
 
@@ -163,11 +163,11 @@ FILES: dict[str, tuple[str, Maker, str]] = {
     ),
     "skeleton runs a shell": ("c.pth", lambda p: replaced(pickle.dumps(Runs(p))), "system"),
     "eval": ("c.pth", lambda p: saved(Runs(p, eval)), "eval"),
-    "pickled module": ("c.pt", lambda _: saved(nn.Linear(2, 2)), "Linear"),
+    "pickled module": ("c.pt", lambda _: saved(nn.Linear(2, 2)), "only a head (2 -> 2)"),
     "pickled legacy module": (
         "c.pt",
         lambda _: saved(nn.Linear(2, 2), _use_new_zipfile_serialization=False),
-        "Linear",
+        "only a head (2 -> 2)",
     ),
     "mixture model": ("c.pkl", lambda _: pickle.dumps(GaussianMixture()), "GaussianMixture"),
     "mixture model in an archive": ("c.pt", lambda _: saved({"gmm": GaussianMixture()}), "GaussianMixture"),
@@ -177,13 +177,13 @@ FILES: dict[str, tuple[str, Maker, str]] = {
         lambda _: saved(
             {"optimizer": torch.optim.SGD([torch.ones(1, requires_grad=True)], 0.1).state_dict()}
         ),
-        "no weights under",
+        "only an optimiser's state",
     ),
     "list of tensors": ("c.pt", lambda _: saved([torch.ones(2)]), "list"),
     "one tensor": ("c.pt", lambda _: saved(torch.ones(2)), "Tensor"),
     "a number": ("c.pt", lambda _: saved(3), "int"),
     "empty state dict": ("c.pt", lambda _: saved(OrderedDict()), "no weights"),
-    "envelope in an envelope": ("c.pt", lambda _: saved(nested(6)), "no weights"),
+    "envelope in an envelope": ("c.pt", lambda _: saved(nested(6)), "holds only model (1,)"),
     "numbers for names": ("c.pt", lambda _: saved({1: torch.ones(1)}), "no weights"),
     "CIFAR network": ("c.pth", lambda _: saved(cifar()), "no known architecture"),
     "two sets of weights": (
@@ -304,7 +304,7 @@ def test_a_missing_tensor_that_is_used(tmp_path: Path) -> None:
 
 
 def test_the_same_corpus_is_safe_to_convert(tmp_path: Path) -> None:
-    for name in ("torch archive runs a shell", "pickled module", "zip bomb", "NaN weights"):
+    for name in ("torch archive runs a shell", "one tensor", "zip bomb", "NaN weights"):
         file, make, _ = FILES[name]
         (tmp_path / file).write_bytes(make(tmp_path / "touched"))
         done = CliRunner().invoke(main, ["convert", str(tmp_path / file), str(tmp_path / "o.safetensors")])

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from sharpscope.analysis.correlate import correlate
 from sharpscope.cli import main
-from sharpscope.detectors.checkpoint_file import read_checkpoint
+from sharpscope.detectors.reading import read_checkpoint
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.results.table import read_results
 from sharpscope.training.augment import (

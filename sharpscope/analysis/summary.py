@@ -191,9 +191,9 @@ def _methods(table: pd.DataFrame, n: int, k: int, tests: int) -> str:
         "For a methods section: *Spearman's rank correlation between each measure and the equal error rate was "
         f"computed over {n} checkpoints within each of {k} sets; {how}; p-values come from permuting checkpoints (all "
         "orders for n <= 9, 9,999 random ones beyond, Phipson and Smyth 2010) and were adjusted by Holm's procedure "
-        f"over the tests of sharpness and, apart, of controls ({tests} in all); intervals follow Bonett and Wright (2000). "
-        "Over sets, within-set correlations were averaged and checkpoints permuted jointly; the largest mean was tested "
-        "as the largest of all (Westfall and Young 1993).*"
+        f"over the tests of sharpness and, apart, of controls ({tests} in all); intervals follow Bonett and Wright "
+        "(2000). Over sets, within-set correlations were averaged and checkpoints permuted jointly; the largest mean "
+        "was tested as the largest of all (Westfall and Young 1993).*"
     )
 
 
@@ -243,8 +243,8 @@ def _sentences(own: pd.DataFrame) -> Iterator[str]:
         "seeds_as_one": "with the seeds of a recipe as one, {estimate:.2f} (p = {p:.2g}, {n:.0f} recipes);",
         "partial": "given {given}, {estimate:.2f} is left (p = {p:.2g});",
         "shift": "within a checkpoint it goes with EER over sets by {estimate:.2f} (p = {p:.2g}, {n:.0f} sets);",
-        "split_half": "the reliability of the {given} is {estimate:.2f} (Spearman and Brown's for the whole set; {low:.2f} "
-        "to {high:.2f} over sets);",
+        "split_half": "the reliability of the {given} is {estimate:.2f} (Spearman and Brown's for the whole set; "
+        "{low:.2f} to {high:.2f} over sets);",
         "attenuation_bound": BOUNDS[halved],
     }
     for row in itertools.chain.from_iterable(

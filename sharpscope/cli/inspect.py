@@ -18,7 +18,12 @@ from sharpscope.cli.values import read_arguments
 @click.option("--model", help="package.module:factory or file.py:Class.")
 @click.option("--model-args", callback=read_arguments, help="JSON object of keyword arguments, or a file.")
 @click.option("--bonafide-index", type=click.Choice(["0", "1"]), help="Which output is bona fide.")
-@click.option("--allow-pickle", is_flag=True, help="Open files that can run code. Only your own.")
+@click.option("--weights", help="Which weights, where a file holds several: a key, or several with commas.")
+@click.option(
+    "--allow-pickle",
+    is_flag=True,
+    help="Run the code in a file that cannot be read otherwise. Only your own.",
+)
 @click.option(
     "--check/--no-check", default=True, help="Run the network on noise: live parameters, preflight."
 )

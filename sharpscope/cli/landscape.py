@@ -30,7 +30,12 @@ from sharpscope.errors import SharpscopeError
 @click.option("--model", help="package.module:factory or file.py:Class.")
 @click.option("--model-args", callback=read_arguments, help="JSON object of keyword arguments, or a file.")
 @click.option("--bonafide-index", type=click.IntRange(0, 1), help="Which output is bona fide.")
-@click.option("--allow-pickle", is_flag=True, help="Load files that run code.")
+@click.option("--weights", help="Which weights, where a file holds several: a key, or several with commas.")
+@click.option(
+    "--allow-pickle",
+    is_flag=True,
+    help="Run the code in a file that cannot be read otherwise. Only your own.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
 @click.option("--venue", type=click.Choice(VENUES), default="interspeech", show_default=True)

@@ -78,7 +78,12 @@ from sharpscope.errors import SharpscopeError
 @click.option(
     "--cache/--no-cache", default=True, show_default=True, help="Decode once for several checkpoints."
 )
-@click.option("--allow-pickle", is_flag=True, help="Open files that can run code. Only your own.")
+@click.option("--weights", help="Which weights, where a file holds several: a key, or several with commas.")
+@click.option(
+    "--allow-pickle",
+    is_flag=True,
+    help="Run the code in a file that cannot be read otherwise. Only your own.",
+)
 @click.option("--skip-missing", is_flag=True, help="Go on without trials whose audio is missing; counted.")
 @click.option("--force", is_flag=True, help="Measure again what is in the table.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost; run nothing.")

@@ -11,9 +11,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from sharpscope.detectors.architectures.ssl import NORM, import_transformers
-from sharpscope.detectors.checkpoint_file import read_checkpoint
 from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.fitting import build_to_fit, fill
+from sharpscope.detectors.reading import read_checkpoint
 from sharpscope.detectors.sidecar import read_sidecar, with_record
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError

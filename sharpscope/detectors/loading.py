@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sharpscope.detectors import hugging_face, torchscript
-from sharpscope.detectors.checkpoint_file import is_torchscript, read_checkpoint
 from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.fitting import fill
 from sharpscope.detectors.layout import channels_last
+from sharpscope.detectors.reading import Checkpoint, is_torchscript, read_checkpoint
+from sharpscope.detectors.reading.kinds import head_only
 from sharpscope.detectors.resolution import check_record, resolve
 from sharpscope.detectors.sidecar import with_record
 from sharpscope.errors import UsageError
@@ -30,6 +31,7 @@ def load_detector(
     model_args: Mapping[str, Any] | None = None,
     bonafide_index: int | None = None,
     allow_pickle: bool = False,
+    weights: str | None = None,
     device: str = "cpu",
     dtype: str = "float32",
 ) -> Detector:
@@ -44,7 +46,8 @@ def load_detector(
         model: ``package.module:factory`` or ``file.py:Class``.
         model_args: Keyword arguments of the model or architecture.
         bonafide_index: Which output is bona fide; None takes what the file or architecture says.
-        allow_pickle: Open files that load only by running code.
+        allow_pickle: Open files whose tensors come about only by running code.
+        weights: Key of the weights where a file holds several (an average, a teacher).
         device: Where to put the network.
         dtype: "float32" or "float64".
 
@@ -65,7 +68,7 @@ def load_detector(
     elif arch == torchscript.NAME or (path.is_file() and is_torchscript(path)):
         loaded = torchscript.load(path, arch)
     else:
-        loaded = _from_weights(path, arch, model, model_args, allow_pickle)
+        loaded = _from_weights(path, arch, model, model_args, allow_pickle, weights)
         # A user's own network may take its images apart in a way that needs them contiguous.
         own = model is None
     spec = loaded.spec
@@ -93,15 +96,24 @@ def _place(network: nn.Module, device: str, dtype: str) -> nn.Module:
 
 
 def _from_weights(
-    path: Path, arch: str | None, model: str | None, arguments: Mapping[str, Any] | None, allow_pickle: bool
+    path: Path,
+    arch: str | None,
+    model: str | None,
+    arguments: Mapping[str, Any] | None,
+    allow_pickle: bool,
+    weights: str | None,
 ) -> Detector:
-    checkpoint = read_checkpoint(path, allow_pickle=allow_pickle)
-    found = resolve(checkpoint, arch, model, arguments)
+    checkpoint = read_checkpoint(path, allow_pickle=allow_pickle, weights=weights)
+    try:
+        found = resolve(checkpoint, arch, model, arguments)
+    except UsageError as error:
+        raise _said_of_a_part(checkpoint, error) from error
     spec = found.spec
     record = checkpoint.record or {}
     if model is None:
         spec = with_record(spec, check_record(checkpoint))
-    notes = fill(found.network, found.state, path, spec)
+    state = found.state if model is None else _as_the_user_names(checkpoint, found.state, found.network)
+    notes = fill(found.network, state, path, spec)
     return Detector(
         module=found.network,
         spec=spec,
@@ -110,3 +122,24 @@ def _from_weights(
         record=record or None,
         decisions=(*checkpoint.notes, *found.decisions, *notes),
     )
+
+
+def _said_of_a_part(checkpoint: Checkpoint, error: UsageError) -> UsageError:
+    """Return the error, which begins with the reason where a file holds a head or a centre alone."""
+    part, unknown = head_only(checkpoint.state), "no known architecture"
+    if not part:
+        return error
+    reason = f"holds {part}, the front-end is elsewhere: put both into one network of your own; {unknown}"
+    return UsageError(str(error).replace(unknown, reason, 1))
+
+
+def _as_the_user_names(
+    checkpoint: Checkpoint, state: Mapping[str, Tensor], network: nn.Module
+) -> Mapping[str, Tensor]:
+    """Return the weights under the names of a user's own network, whose parts may be called as wrappers are."""
+    own = network.state_dict().keys()
+    beside = {name: tensor for name, tensor in checkpoint.aside.items() if name in own}
+    if state.keys() <= own:
+        return {**state, **beside}
+    as_in_file = {checkpoint.original.get(name, name): tensor for name, tensor in state.items()}
+    return {**(as_in_file if as_in_file.keys() <= own else state), **beside}

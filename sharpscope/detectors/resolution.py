@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from sharpscope import detectors
 from sharpscope.detectors.architecture import Architecture
-from sharpscope.detectors.checkpoint_file import Checkpoint
 from sharpscope.detectors.fitting import build_to_fit
 from sharpscope.detectors.nearest import Likeness, describe_likeness, nearest, part_of
+from sharpscope.detectors.reading import Checkpoint
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.detectors.stub import how_to_use, stub_for
 from sharpscope.detectors.user_model import build_user_model

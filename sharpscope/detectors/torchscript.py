@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sharpscope.detectors.checkpoint_file import check_file, sha256_of
 from sharpscope.detectors.detector import Detector
+from sharpscope.detectors.reading import check_file, sha256_of
 from sharpscope.detectors.sidecar import read_sidecar, with_record
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError

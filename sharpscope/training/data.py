@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from sharpscope.measurement.groups import balanced_subset
 from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.corpora import read_set
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.measurement.groups import balanced_subset
 from sharpscope.training.augment import augmented, masked, options
 from sharpscope.training.recipe import Recipe
 

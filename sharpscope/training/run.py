@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 
 import sharpscope
 from sharpscope.detectors import Detector
-from sharpscope.detectors.checkpoint_file import write_checkpoint
+from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.devices import Share, keep_freed_memory
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.progress import Meter, progress

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from sharpscope.detectors import ARCHITECTURES, build
 from sharpscope.detectors.architectures.ssl import PREFIXES, frontend_arguments, split_frontend
-from sharpscope.detectors.checkpoint_file import Checkpoint, read_checkpoint
 from sharpscope.detectors.fitting import fill
+from sharpscope.detectors.reading import Checkpoint, read_checkpoint
 from sharpscope.errors import SharpscopeError, UsageError, unknown_name
 from sharpscope.training.recipe import Recipe, toml
 from sharpscope.training.shelf import pretrained as find_pretrained

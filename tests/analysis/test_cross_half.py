@@ -1,5 +1,6 @@
 """Sharpness and error rate from other trials: what identical detectors give, by records on disk and in memory."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def halves_of_study(rng: np.random.Generator, n: int, per_class: int, m: int, sp
 
 
 def test_detectors_equal_in_truth_do_not_correlate_and_the_same_trials_say_they_do() -> None:
-    """The audit's first row: from the same trials 70 % of such studies "find" a correlation, from halves 5 % at most."""
+    """From the same trials 70 % of such studies "find" a correlation (the audit), from halves at most 5 %."""
     rng = np.random.default_rng(0)
     across, same, shared = [], [], []
     for _ in range(60):
@@ -83,10 +84,15 @@ def test_errors_of_halves_equal_the_error_rate_of_their_trials() -> None:
 
 def test_twice_the_median_of_hand_made_splits() -> None:
     rng = np.random.default_rng(3)
-    x, y = rng.normal(size=(7, 5)), rng.normal(size=(7, 5))
+    x, y = rng.normal(size=(5, 5)), rng.normal(size=(5, 5))
     one = correlate_halves(Halves(x, y, y, y))
-    each = [stats.permutation_test((x[:, s],), lambda v, s=s: stats.spearmanr(v, y[:, s]).statistic,
-                                   permutation_type="pairings", n_resamples=np.inf).pvalue for s in range(5)]  # fmt: skip
+    each = []
+    for split in range(5):
+        rho = abs(stats.spearmanr(x[:, split], y[:, split]).statistic)
+        every = [
+            stats.spearmanr(np.array(o), y[:, split]).statistic for o in itertools.permutations(x[:, split])
+        ]
+        each.append(np.mean(np.abs(every) >= rho - 1e-12))
     assert one.p == pytest.approx(min(1.0, 2 * np.median(each)), abs=1e-9)
     each_r = [stats.spearmanr(x[:, s], y[:, s]).statistic for s in range(5)]
     assert one.spearman == pytest.approx(np.median(each_r), abs=1e-9)

@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 
 from sharpscope.cli import main
-from sharpscope.detectors.checkpoint_file import read_checkpoint
+from sharpscope.detectors.reading import read_checkpoint
 from sharpscope.devices import Share
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.training.check import check
