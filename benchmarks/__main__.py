@@ -15,6 +15,7 @@ BENCHMARKS = [
     "scale",
     "trace_and_average",
     "corpus_readers",
+    "embedded_audio",
     "correlate_scale",
     "sam_cost",
     "fast_direction",

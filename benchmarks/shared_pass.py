@@ -21,8 +21,8 @@ import torch
 
 from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.detectors import ARCHITECTURES, Detector, load_detector
-from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.detectors.layout import channels_last
+from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.devices import keep_freed_memory
 from sharpscope.measurement.groups import make_groups
 from sharpscope.measurement.measure import measure

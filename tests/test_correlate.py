@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from sharpscope.analysis.correlate import COLUMNS, correlate, write_correlation
+from sharpscope.analysis.correlate import correlate, write_correlation
+from sharpscope.analysis.correlation_rows import COLUMNS
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
 from sharpscope.results.table import COLUMNS as RESULT_COLUMNS

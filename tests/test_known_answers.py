@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sharpscope.analysis import rank_correlation as statistics
-from sharpscope.analysis.correlate import adjust
+from sharpscope.analysis.correlation_rows import adjust
 
 IQ = np.array([106, 100, 86, 101, 99, 103, 97, 113, 112, 110], float)
 TV = np.array([7, 27, 2, 50, 28, 29, 20, 12, 6, 17], float)

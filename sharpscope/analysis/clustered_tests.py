@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sharpscope.analysis.confounding import n_orders
 from sharpscope.analysis.permutation import AT_ONCE
 from sharpscope.analysis.rank_correlation import (
     EXACT_UP_TO,
-    N_PERMUTATIONS,
     SAME,
     blocks,
     orders,
@@ -128,7 +128,7 @@ def joint_test(
     estimate = float((a * b).sum(axis=0).mean())
     if strata is not None and math.prod(math.factorial(int(size)) for size in sizes) < FEWEST_ORDERS:
         return Answer(estimate, math.nan, n, "too few orders inside strata to reach 5 %")
-    order, exact = _orders(own[kept], seed, strata is not None)
+    order, exact = _orders(own[kept], seed, strata is not None, n_orders(a))
     observed = float(_statistic(a[None], b, studentised)[0])
     rows = max(1, AT_ONCE // a.size)
     null = np.concatenate([_statistic(a[block], b, studentised) for block in blocks(order, rows)])
@@ -149,13 +149,13 @@ def _inside(values: np.ndarray, strata: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def _orders(strata: np.ndarray, seed: int, stratified: bool) -> tuple[np.ndarray, bool]:
+def _orders(strata: np.ndarray, seed: int, stratified: bool, count: int) -> tuple[np.ndarray, bool]:
     """Return orders that leave every cluster in its stratum, and whether they are all there are."""
     n = len(strata)
     if not stratified:
-        return orders(n, rng=seed), n <= EXACT_UP_TO
+        return orders(n, rng=seed, n_permutations=count), n <= EXACT_UP_TO
     generator = np.random.default_rng(seed)
-    order = np.tile(np.arange(n), (N_PERMUTATIONS, 1))
+    order = np.tile(np.arange(n), (count, 1))
     for stratum in np.unique(strata):
         inside = np.flatnonzero(strata == stratum)
         order[:, inside] = generator.permuted(order[:, inside], axis=1)

@@ -13,6 +13,7 @@ from scipy import stats
 
 from sharpscope.analysis.permutation import bootstrap_mean_within, swap_both
 from sharpscope.analysis.rank_correlation import Statistic, standardised_ranks
+from sharpscope.results.measure_facts import falls_with_error
 from sharpscope.scoring.eer import Interval
 
 COLUMNS = (
@@ -39,7 +40,6 @@ COLUMNS = (
     "note",
 )
 # These fall where a detector does worse: their correlation with EER is turned round before it competes.
-FALLING = ("margin", "confidence")
 
 
 Cache = dict[bytes, tuple[np.ndarray, list[float]]]
@@ -127,7 +127,7 @@ def _pair(
     sets = [place for place in wide[a][0] if place in wide[b][0]]
     both = wide[a][0][sets].join(wide[b][0][sets].add_suffix("\0b"), how="inner").dropna()
     values = [wide[way][0].loc[both.index, sets].to_numpy(float) for way in (a, b)]
-    values = [-x if way[0] in FALLING else x for x, way in zip(values, (a, b), strict=True)]
+    values = [-x if falls_with_error(way[0]) else x for x, way in zip(values, (a, b), strict=True)]
     eer = wide[a][1].loc[both.index, sets].to_numpy(float)
     names = ("measure", "rho", "m", "other_measure", "other_rho", "other_m")
     row: dict[str, Any] = {**dict.fromkeys(COLUMNS, math.nan), "note": ""}

@@ -37,7 +37,8 @@ def correlation_of(
         UsageError: If the file is not a correlation table, or was made from other results.
     """
     if correlation is None:
-        from sharpscope.analysis.correlate import COLUMNS, correlate
+        from sharpscope.analysis.correlate import correlate
+        from sharpscope.analysis.correlation_rows import COLUMNS
 
         if results["sha256"].nunique() < 2:
             return pd.DataFrame(columns=list(COLUMNS)), "One checkpoint: there is nothing to correlate."

@@ -9,16 +9,26 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from sharpscope.analysis.rank_correlation import minimum_detectable
+from sharpscope.results.measure_facts import facts_of, is_control
+
 FEW = 10
-CONTROLS = ("loss", "grad_norm", "param_norm", "entropy", "margin", "confidence", "saturated")
+FEWEST = 5
 
 
 def _way(row: pd.Series) -> str:
-    return str(row["measure"]) if math.isnan(row["rho"]) else f"{row['measure']} (rho {row['rho']:g})"
+    """Name a way of measuring as a reader needs it: measure, radius, size of groups and preset."""
+    name = str(row["measure"]) if math.isnan(row["rho"]) else f"{row['measure']} (rho {row['rho']:g})"
+    m = "" if math.isnan(row["m"]) else f", m = {row['m']:.0f}"
+    return f"{name}{m}, {row['preset']}" if row["preset"] else f"{name}{m}"
 
 
 def _number(value: float) -> str:
     return "--" if math.isnan(value) else f"{value:.2f}"
+
+
+def _p(value: float) -> str:
+    return "--" if math.isnan(value) else f"{value:.2g}"
 
 
 def _counted(n: int, what: str) -> str:
@@ -30,76 +40,119 @@ def _best(rows: pd.DataFrame) -> pd.Series | None:
     return None if finite.empty else finite.iloc[int(finite["spearman"].abs().to_numpy().argmax())]
 
 
-def summarise(table: pd.DataFrame, results: pd.DataFrame, warnings: Sequence[str]) -> str:
+def _direction(spearman: float) -> str:
+    return "sharper checkpoints made more errors" if spearman > 0 else "sharper checkpoints made fewer errors"
+
+
+def summarise(table: pd.DataFrame, results: pd.DataFrame, warnings: Sequence[str], choice: str = "") -> str:
     """Return the paragraphs of a summary.
 
     Args:
         table: Of a `Correlation`.
         results: The rows that were correlated.
         warnings: Lines to repeat.
+        choice: What was fixed beforehand, in words; "" where nothing was.
 
     Returns:
         Markdown.
     """
     n, k = results["sha256"].nunique(), results[["set", "subset"]].drop_duplicates().shape[0]
     family = table[(table["scope"] == "set") & table["p"].notna()]
-    paragraphs = [f"# Sharpness and equal error rate: {n} checkpoints, {k} sets", _per_set(table, family)]
+    title = f"# Sharpness and equal error rate: {_counted(n, 'checkpoint')}, {_counted(k, 'set')}"
+    paragraphs = [title, _evidence(table), _per_set(family, n)]
     joint = table[table["scope"] == "mean_within"]
     if len(joint):
-        paragraphs.append(_over_sets(joint))
-    paragraphs.append(_limits(table, results, n))
+        paragraphs.append(_over_sets(joint, choice))
+    paragraphs.append(_limits(results, n, len(family)))
     if warnings:
         paragraphs.append("\n".join(f"- Warning: {line}." for line in warnings))
-    paragraphs.append(_methods(n, k, len(family)))
-    return "\n\n".join(paragraphs) + "\n"
+    paragraphs.append(_methods(table, n, k, len(family)))
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 
-def _per_set(table: pd.DataFrame, family: pd.DataFrame) -> str:
+def _evidence(table: pd.DataFrame) -> str:
+    """Say where the two sides of each correlation come from, which decides what may be claimed."""
+    rows = table[table["scope"] == "set"]
+    cross = rows["evidence"] == "cross-half"
+    if not len(rows):
+        return ""
+    if not cross.any():
+        return (
+            "**Only same-trials correlations can be given**: sharpness and error rate come from the same trials, whose "
+            "noise moves both, so detectors that are equal in truth correlate too (in 70 % of studies with 12). They "
+            "describe these trials and must not be cited as evidence that sharpness tells of error. Keep the folders "
+            "`scores` and `groups` that `measure` writes beside the table, four groups a set or more, and correlate "
+            "again."
+        )
+    shared = rows.loc[cross, "shared_noise"].dropna()
+    words = (
+        "Sharpness comes from one half of a set's groups, the error rate from the trials outside of it, so that no "
+        "trial is in both."
+    )
+    if len(shared):
+        words += (
+            f" From the same trials the correlations would be higher by {shared.median():.2f} (median): that part is "
+            "noise that both share."
+        )
+    if not cross.all():
+        words += f" {int((~cross).sum())} of {len(rows)} correlations lack the records; those are of the same trials."
+    return words
+
+
+def _per_set(family: pd.DataFrame, n: int) -> str:
     if family.empty:
         return (
             "No p-value can be given: no set has five checkpoints with different values, and with fewer no order "
             "of them is rarer than 5 %. The coefficients below describe these checkpoints and nothing else."
         )
-    alone, kept = int((family["p"] <= 0.05).sum()), int((family["p_holm"] <= 0.05).sum())
-    lines = [
-        f"Of {len(family)} correlations of a measure with EER within one set, {alone} have p <= .05 taken alone "
-        f"(about {0.05 * len(family):.1f} would by chance) and {kept} after Holm's correction for having looked "
-        f"{len(family)} times."
-    ]
-    strongest = _best(family)
+    control = family["measure"].map(is_control)
+    counts = []
+    for what, rows in (("Sharpness", family[~control]), ("Controls", family[control])):
+        if len(rows):
+            kept = int((rows["p_holm"] <= 0.05).sum())
+            counts.append(
+                f"{what}: {kept} of {len(rows)} correlations within a set hold after Holm's correction"
+            )
+    lines = [f"{'. '.join(counts)} (each over its own tests)."]
+    strongest = _best(family[~control])
     if strongest is not None:
         lines.append(
-            f"The strongest is {_way(strongest)} on {strongest['set']}: Spearman {_number(strongest['spearman'])} "
-            f"[{_number(strongest['spearman_low'])}, {_number(strongest['spearman_high'])}], "
-            f"p = {strongest['p']:.3g}, p_Holm = {strongest['p_holm']:.3g}, n = {strongest['n']:.0f}."
+            f"The strongest of sharpness is {_way(strongest)} on {strongest['set']}: Spearman "
+            f"{_number(strongest['spearman'])} [{_number(strongest['spearman_low'])}, "
+            f"{_number(strongest['spearman_high'])}], p = {_p(strongest['p'])}, p_Holm = {_p(strongest['p_holm'])}, "
+            f"n = {strongest['n']:.0f}: {_direction(strongest['spearman'])}."
         )
-    opposite = family[(family["spearman"] < 0) & (family["p"] <= 0.05) & ~family["measure"].isin(CONTROLS)]
-    if len(opposite):
-        lines.append(f"In {len(opposite)} of them the sign is the other way: sharper went with fewer errors.")
     return " ".join(lines)
 
 
-def _over_sets(joint: pd.DataFrame) -> str:
-    measures, controls = joint[~joint["measure"].isin(CONTROLS)], joint[joint["measure"].isin(CONTROLS)]
+def _over_sets(joint: pd.DataFrame, choice: str) -> str:
+    control = joint["measure"].map(is_control)
+    best, rival = _best(joint[~control]), _best(joint[control])
     lines = []
-    best, control = _best(measures), _best(controls)
     if best is not None:
+        ways = int((~control).sum())
+        level = (
+            f"p = {_p(best['p'])}, fixed beforehand: {choice}"
+            if choice
+            else f"p = {_p(best['p_headline'])}, adjusted for being the largest of {_counted(ways, 'way')}"
+        )
         lines.append(
             f"Over all sets, {_way(best)} has a mean within-set Spearman of {_number(best['spearman'])} "
-            f"[{_number(best['spearman_low'])}, {_number(best['spearman_high'])}] (checkpoints permuted jointly, "
-            f"p = {'--' if math.isnan(best['p']) else format(best['p'], '.3g')}; {best['note']})."
+            f"({level}; {best['note']}): {_direction(best['spearman'])}."
         )
-    if best is not None and control is not None:
+    if best is not None and rival is not None:
         verdict = (
-            "so sharpness says no more here than a quantity that costs nothing"
-            if abs(control["spearman"]) >= abs(best["spearman"])
-            else "which sharpness exceeds; the last paragraph says whether by more than chance"
+            "it correlates as strongly; whether sharpness adds to it is asked below"
+            if abs(rival["spearman"]) >= abs(best["spearman"])
+            else "less strongly; whether by more than chance is asked below"
         )
-        lines.append(f"The best control, {_way(control)}, reaches {_number(control['spearman'])}, {verdict}.")
+        same = facts_of(str(rival["measure"])).same_as
+        kin = f" (to first order the same quantity as {same}, not a rival)" if same else ""
+        lines.append(f"The best control, {_way(rival)}{kin}, has {_number(rival['spearman'])}: {verdict}.")
     return " ".join(lines)
 
 
-def _limits(table: pd.DataFrame, results: pd.DataFrame, n: int) -> str:
+def _limits(results: pd.DataFrame, n: int, tests: int) -> str:
     lines = ["What may not be concluded: a correlation over checkpoints does not say why they differ."]
     if results["arch"].nunique() > 1 or results["recipe"].nunique() > 1:
         lines.append(
@@ -107,27 +160,40 @@ def _limits(table: pd.DataFrame, results: pd.DataFrame, n: int) -> str:
             f"{_counted(results['recipe'].nunique(), 'recipe')}; a difference between those moves sharpness and EER "
             "alike, so run `--by arch` or `--by recipe` before believing that sharpness itself matters."
         )
-    if n < FEW:
+    if n < FEWEST:
+        lines.append(f"With {_counted(n, 'checkpoint')} no test can find anything: five are the fewest.")
+    elif n < FEW:
         lines.append(
             f"With {n} checkpoints this is an illustration: fewer than {FEW} can only find correlations that are "
             "nearly perfect."
         )
     else:
-        detectable = table.loc[table["scope"] == "set", "min_detectable"].dropna()
-        if len(detectable):
-            lines.append(
-                f"{n} checkpoints find a correlation of {detectable.min():.2f} in four studies out of five."
-            )
+        least = minimum_detectable(n)
+        words = f"One test at 5 % over {n} checkpoints finds a correlation of {least:.2f} in four studies"
+        more = (
+            f"; after Holm's correction over {tests} it takes {minimum_detectable(n, alpha=0.05 / tests):.2f}"
+        )
+        lines.append(f"{words} out of five{more if tests > 1 else ''}.")
     return " ".join(lines)
 
 
-def _methods(n: int, k: int, tests: int) -> str:
+def _methods(table: pd.DataFrame, n: int, k: int, tests: int) -> str:
+    if not tests:
+        return ""
+    cross = (table["evidence"] == "cross-half").any()
+    how = (
+        "sharpness was taken from a random half of each set's groups and the equal error rate from the other trials; "
+        "over eleven splits the median correlation and twice the median p-value are given (Meinshausen et al. 2009)"
+        if cross
+        else "sharpness and equal error rate were taken from the same trials"
+    )
     return (
         "For a methods section: *Spearman's rank correlation between each measure and the equal error rate was "
-        f"computed over {n} checkpoints within each of {k} sets; p-values come from permuting checkpoints (all orders "
-        f"for n <= 9, 9,999 random ones beyond, Phipson and Smyth 2010) and were adjusted over {tests} tests by Holm's "
-        "procedure; intervals follow Bonett and Wright (2000). Over sets, within-set correlations were averaged and "
-        "checkpoints permuted jointly.*"
+        f"computed over {n} checkpoints within each of {k} sets; {how}; p-values come from permuting checkpoints (all "
+        "orders for n <= 9, 9,999 random ones beyond, Phipson and Smyth 2010) and were adjusted by Holm's procedure "
+        f"over the tests of sharpness and, apart, of controls ({tests} in all); intervals follow Bonett and Wright "
+        "(2000). Over sets, within-set correlations were averaged and checkpoints permuted jointly; the largest mean "
+        "was tested as the largest of all (Westfall and Young 1993).*"
     )
 
 
@@ -141,7 +207,7 @@ def trust(answers: pd.DataFrame) -> str:
         A paragraph of Markdown; empty without answers.
     """
     whole = answers[answers["question"] == "leave_one_checkpoint_out"]
-    sharp = whole[~whole["measure"].isin(list(CONTROLS))]
+    sharp = whole[~whole["measure"].map(is_control)]
     if sharp.empty or sharp["estimate"].isna().all():
         return ""
     best = sharp.iloc[int(np.nanargmax(sharp["estimate"].abs().to_numpy()))]
@@ -177,8 +243,8 @@ def _sentences(own: pd.DataFrame) -> Iterator[str]:
         "seeds_as_one": "with the seeds of a recipe as one, {estimate:.2f} (p = {p:.2g}, {n:.0f} recipes);",
         "partial": "given {given}, {estimate:.2f} is left (p = {p:.2g});",
         "shift": "within a checkpoint it goes with EER over sets by {estimate:.2f} (p = {p:.2g}, {n:.0f} sets);",
-        "split_half": "two halves of the trials agree on the {given} to {estimate:.2f} ({low:.2f} to {high:.2f} over "
-        "sets);",
+        "split_half": "the reliability of the {given} is {estimate:.2f} (Spearman and Brown's for the whole set; "
+        "{low:.2f} to {high:.2f} over sets);",
         "attenuation_bound": BOUNDS[halved],
     }
     for row in itertools.chain.from_iterable(

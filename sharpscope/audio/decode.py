@@ -13,6 +13,9 @@ import soxr
 from sharpscope.audio.containers import open_audio
 from sharpscope.errors import SharpscopeError, UsageError
 
+# Stands for a sample that a short file does not have, where the network itself lengthens its features. No sound
+# holds it, and unlike NaN it equals itself, so that what compares waves goes on working.
+ABSENT = 2.0**100
 # What gives the samples of a trial that lies in no file, with their rate in Hz.
 Reader = Callable[[str], tuple[np.ndarray, int]]
 
@@ -95,13 +98,14 @@ def fit_length(wave: np.ndarray, n_samples: int, padding: str = "tile") -> np.nd
     Args:
         wave: Shape (T,), at least one sample.
         n_samples: Length of the result.
-        padding: "tile" repeats the wave, as AASIST and its descendants do; "zero" appends silence.
+        padding: "tile" repeats the wave, as AASIST and its descendants do; "zero" appends silence; "frames" appends
+            ``ABSENT`` for a network that repeats its own frames.
 
     Returns:
         Shape (n_samples,).
 
     Raises:
-        UsageError: If the padding is neither.
+        UsageError: If the padding is none of these.
 
     Example:
         >>> fit_length(np.array([1.0, 2.0]), 5).tolist()
@@ -115,4 +119,8 @@ def fit_length(wave: np.ndarray, n_samples: int, padding: str = "tile") -> np.nd
         return np.resize(wave, n_samples)
     if padding == "zero":
         return np.pad(wave, (0, n_samples - len(wave)))
-    raise UsageError(f"padding is '{padding}'; it is tile or zero")
+    if padding == "frames":
+        return np.pad(wave, (0, n_samples - len(wave)), constant_values=ABSENT)
+    raise UsageError(
+        f"padding is '{padding}'; it is tile or zero, or frames where the network repeats its own"
+    )

@@ -54,8 +54,16 @@ class Page(NamedTuple):
 
 
 class _Spans(NamedTuple):
-    """Where the values of a page lie in its uncompressed bytes; -1 is the length of an empty cell."""
+    """Where the values of a page lie in the uncompressed bytes of it or of its dictionary.
 
+    Attributes:
+        base: Where in the file these bytes begin, as they are compressed.
+        starts: Of each row.
+        lengths: Of each row, -1 for an empty cell.
+        blocks: Where Snappy's blocks begin, [] where nothing is compressed.
+    """
+
+    base: int
     starts: np.ndarray
     lengths: np.ndarray
     blocks: list[tuple[int, int]]
@@ -148,7 +156,7 @@ class ParquetColumn:
             first, begin = spans.blocks[at]
             end = spans.blocks[min(last, len(spans.blocks) - 1)][1]
         with open(self.path, "rb") as file:
-            file.seek(page.offset + max(page.levels, 0) + begin)
+            file.seek(spans.base + begin)
             data = file.read(end - begin)
         if not spans.blocks:
             return data
@@ -157,17 +165,25 @@ class ParquetColumn:
             return self._values(page)[row]
         return expanded[start - first : start - first + length]
 
-    def _remember(self, page: Page, packed: bytes, data: bytes, there: np.ndarray, begin: int) -> None:
-        """Keep where the values of a page lie, if they can be read one by one."""
-        blocks = snappy_ranges.block_starts(packed) if page.codec == "snappy" else []
-        if blocks is None or page.codec not in {"", "snappy"}:
+    def _remember(
+        self, page: Page, base: int, packed: bytes, codec: str, spans: np.ndarray, rows: np.ndarray
+    ) -> None:
+        """Keep where the values of a page lie, if they can be read one by one.
+
+        Args:
+            page: The page.
+            base: Where in the file the bytes begin that hold them.
+            packed: These bytes, as they are compressed.
+            codec: How.
+            spans: Shape (values, 2): start and length of each value in the uncompressed bytes.
+            rows: Shape (rows,): which value each row has, -1 for none.
+        """
+        blocks = snappy_ranges.block_starts(packed) if codec == "snappy" else []
+        if blocks is None or codec not in {"", "snappy"}:
             return
-        starts, lengths, at = np.zeros(len(there), np.int64), np.full(len(there), -1, np.int64), begin
-        for row in np.flatnonzero(there):
-            (length,) = struct.unpack_from("<I", data, at)
-            starts[row], lengths[row] = at + 4, length
-            at += 4 + length
-        self._spans[bisect.bisect_left(self._firsts, page.first)] = _Spans(starts, lengths, blocks)
+        whole = np.concatenate([spans, [[0, -1]]])  # -1 is the last: an empty cell
+        number = bisect.bisect_left(self._firsts, page.first)
+        self._spans[number] = _Spans(base, whole[rows, 0], whole[rows, 1], blocks)
 
     def _values(self, page: Page) -> list[bytes | None]:
         if page.encoding < 0:
@@ -175,28 +191,43 @@ class ParquetColumn:
         with open(self.path, "rb") as file:
             file.seek(page.offset)
             data = file.read(page.size)
-            dictionary = _dictionary(file, page)
-        levels = b""
-        if page.levels >= 0:
-            levels, packed = data[: page.levels], data[page.levels :]
-            whole, begin = _expand(packed, page.full - page.levels, page.codec), 0
-        else:
-            packed, begin = data, 0
-            whole = _expand(data, page.full, page.codec)
-            if self._most:
-                (length,) = struct.unpack_from("<I", whole)
-                levels, begin = whole[4 : 4 + length], 4 + length
+        levels, packed, whole, begin = self._opened(page, data)
         there = np.ones(page.rows, dtype=bool)
         if self._most:
             there = hybrid(levels, self._most.bit_length(), page.rows) == self._most
         number = int(there.sum())
+        rows = np.full(page.rows, -1)
         if page.encoding == PLAIN:
-            found = _byte_arrays(whole, number, begin)
-            self._remember(page, packed, whole, there, begin)
+            rows[there] = np.arange(number)
+            base, codec = page.offset + max(page.levels, 0), page.codec
         else:
-            found = [dictionary[i] for i in hybrid(whole[begin + 1 :], whole[begin], number)]
-        values = iter(found)
-        return [next(values) if full else None for full in there]
+            rows[there] = hybrid(whole[begin + 1 :], whole[begin], number)
+            base, packed, whole, codec, number, begin = self._dictionary(page)
+        spans = _byte_arrays(whole, number, begin)
+        self._remember(page, base, packed, codec, spans, rows)
+        values = [whole[start : start + length] for start, length in spans.tolist()]
+        return [None if row < 0 else values[row] for row in rows.tolist()]
+
+    def _opened(self, page: Page, data: bytes) -> tuple[bytes, bytes, bytes, int]:
+        """Return a data page's levels, its compressed and uncompressed bytes, and where values begin in these."""
+        if page.levels >= 0:
+            packed = data[page.levels :]
+            return data[: page.levels], packed, _expand(packed, page.full - page.levels, page.codec), 0
+        whole = _expand(data, page.full, page.codec)
+        if not self._most:
+            return b"", data, whole, 0
+        (length,) = struct.unpack_from("<I", whole)
+        return whole[4 : 4 + length], data, whole, 4 + length
+
+    def _dictionary(self, page: Page) -> tuple[int, bytes, bytes, str, int, int]:
+        """Return a dictionary page: where it lies, compressed, uncompressed, codec, values, and where they begin."""
+        if page.dictionary is None:
+            raise ValueError("a page refers to a dictionary that is not there")
+        offset, size, full, number, codec = page.dictionary
+        with open(self.path, "rb") as file:
+            file.seek(offset)
+            packed = file.read(size)
+        return offset, packed, _expand(packed, full, codec), codec, number, 0
 
     def _by_pyarrow(self, page: Page) -> list[bytes | None]:
         import pyarrow.parquet as pq
@@ -296,22 +327,14 @@ def _expand(data: bytes, size: int, codec: str) -> bytes:
     return bytes(memoryview(pa.Codec(codec).decompress(data, decompressed_size=size)))
 
 
-def _dictionary(file: Any, page: Page) -> list[bytes]:
-    if page.encoding == PLAIN or page.dictionary is None:
-        return []
-    offset, size, full, number, codec = page.dictionary
-    file.seek(offset)
-    return _byte_arrays(_expand(file.read(size), full, codec), number)
-
-
-def _byte_arrays(data: bytes, number: int, at: int = 0) -> list[bytes]:
-    """Split plain byte arrays: four bytes of length before each."""
-    values = []
-    for _ in range(number):
+def _byte_arrays(data: bytes, number: int, at: int) -> np.ndarray:
+    """Return where plain byte arrays lie, (values, 2) of start and length: four bytes of length stand before each."""
+    spans = np.zeros((number, 2), dtype=np.int64)
+    for value in range(number):
         (length,) = struct.unpack_from("<I", data, at)
-        values.append(data[at + 4 : at + 4 + length])
+        spans[value] = at + 4, length
         at += 4 + length
-    return values
+    return spans
 
 
 def hybrid(data: bytes, width: int, number: int) -> np.ndarray:

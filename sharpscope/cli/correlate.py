@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sharpscope.cli.group import main
-from sharpscope.cli.values import VENUES
+from sharpscope.cli.values import VENUES, read_words
 
 
 @main.command()
@@ -15,6 +15,10 @@ from sharpscope.cli.values import VENUES
 )
 @click.option("--measures", help="Names to correlate, with commas.  [default: all in the table]")
 @click.option("--by", type=click.Choice(["recipe", "arch"]), help="Also correlate within its groups.")
+@click.option(
+    "--primary", help="The way fixed beforehand, e.g. sam@0.05: tested without a price for choosing."
+)
+@click.option("--freeze", callback=read_words, help="Sets to choose the way on; it is tested on the others.")
 @click.option("--seed", default=0, show_default=True, help="Of random permutations and resamples.")
 @click.option(
     "--venue", type=click.Choice(VENUES), default="interspeech", show_default=True, help="Size of figures."
@@ -26,6 +30,8 @@ def correlate(
     out_dir: str,
     measures: str | None,
     by: str | None,
+    primary: str | None,
+    freeze: list[str],
     seed: int,
     venue: str,
     no_figures: bool,
@@ -36,12 +42,15 @@ def correlate(
     \b
     sharpscope correlate results.csv
     sharpscope correlate results.csv --by arch --venue ieee
+    sharpscope correlate results.csv --primary sam@0.05
     """
     from sharpscope.analysis.correlate import correlate as run
     from sharpscope.analysis.correlate import write_correlation
 
     names = [name.strip() for name in (measures or "").split(",") if name.strip()]
-    correlation = run(results, measures=names, by=by, seed=seed, show_progress=not quiet)
+    correlation = run(
+        results, measures=names, by=by, primary=primary, freeze=freeze, seed=seed, show_progress=not quiet
+    )
     files = tables = write_correlation(correlation, out_dir)
     if not no_figures:
         from sharpscope.figures import write_correlation_figures
@@ -73,14 +82,15 @@ def _printed(table: object) -> str:
         "spearman",
         "spearman_low",
         "spearman_high",
-        "kendall",
         "p",
         "p_holm",
+        "spearman_same_trials",
+        "evidence",
     ]
     shown = table[columns].copy()
     shown["set"] = table["set"] + table["subset"].map(lambda subset: f"@{subset}" if subset else "")
     formats = {"rho": "{:g}", "n": "{:.0f}", "p": "{:.3g}", "p_holm": "{:.3g}"}
-    for column in columns[3:]:
+    for column in columns[3:-1]:
         pattern = formats.get(column, "{:.2f}")
         shown[column] = [pattern.format(v) if v == v else "--" for v in shown[column].astype(float)]
     return shown.to_string(index=False)

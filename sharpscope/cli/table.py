@@ -13,7 +13,9 @@ from sharpscope.cli.group import main
 @click.argument("kind", type=click.Choice(["eer", "recipes", "correlations"]), metavar="KIND")
 @click.argument("results", type=click.Path(dir_okay=False))
 @click.option(
-    "--out", type=click.Path(dir_okay=False), help="File to write: .md, .txt, .tex. [default: standard output]"
+    "--out",
+    type=click.Path(dir_okay=False),
+    help="File to write: .md, .txt, .tex. [default: standard output]",
 )
 @click.option("--format", type=click.Choice(["markdown", "latex"]), help="[default: by the ending of --out]")
 @click.option("--preset", help="Preset, where the table has several.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,7 +40,7 @@ def read_words(_: click.Context, __: click.Parameter, text: str | None) -> list[
 
 
 def read_arguments(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, Any] | None:
-    """Read a JSON object of keyword arguments, or a file that holds one.
+    """Read a JSON object of keyword arguments, or a configuration file that holds one (JSON, YAML or TOML).
 
     Args:
         text: What was given on the command line.
@@ -46,19 +49,39 @@ def read_arguments(_: click.Context, __: click.Parameter, text: str | None) -> d
         The object; None when nothing was given.
 
     Raises:
-        UsageError: If it is no JSON object.
+        UsageError: If it is no object of arguments.
     """
     if text is None:
         return None
+    suffix = ""
     try:
-        if not text.lstrip().startswith("{"):
-            with open(text, encoding="utf-8") as file:
-                text = file.read()
-        value = json.loads(text)
+        if not text.lstrip().startswith(("{", "[")):
+            suffix = Path(text).suffix.lower()
+            text = Path(text).read_text(encoding="utf-8")
+        value = _parse(text, suffix)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"--model-args is neither JSON nor a JSON file ({error}); write for example '{{\"width\": 64}}'"
+            f"--model-args is neither JSON nor a file of JSON, YAML or TOML ({' '.join(str(error).split())[:200]}); "
+            "write for example '{\"width\": 64}'"
         ) from None
-    if not isinstance(value, dict):
-        raise UsageError(f"--model-args holds a JSON {type(value).__name__}; it must be an object")
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise UsageError(
+            f"--model-args holds a {type(value).__name__}; it must be an object of named arguments"
+        )
     return value
+
+
+def _parse(text: str, suffix: str) -> Any:
+    """Read a configuration as data: a tag that asks for code is an error, never run."""
+    if suffix == ".toml":
+        return tomllib.loads(text)
+    if suffix not in (".yaml", ".yml"):
+        return json.loads(text)
+    try:
+        yaml = importlib.import_module("yaml")
+    except ImportError:
+        raise ValueError("reading YAML needs PyYAML: pip install pyyaml, or write it as JSON") from None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None

@@ -24,12 +24,18 @@ up to four folders deep, or in a folder of their own with `key=DIR`. `sharpscope
     --sets mine=protocol.csv        one's own list: file,label[,attack][,speaker][,language][,codec][,subset]
     --sets mine@dev=protocol.csv    its rows of subset dev
     --sets timit_tts+ljspeech       corpora pooled as one set
+    --sets mine=clips.parquet       audio inside parquet, a datasets folder, WebDataset tars or a zip
+    --sets hf://owner/name@test     a data set of the hub that is in the local cache
 
 A list of one's own names files relative to itself and uses the words bonafide, bona-fide, real, genuine, human,
 original, natural or spoof, spoofed, fake, synthetic, deepfake, tts; any other word stops with file and line. A
 file of five columns without commas is read as ASVspoof's. Missing audio stops the run unless `--skip-missing`,
 which counts it in the row. Counts that differ from the published ones are a note in the row, never an error:
 copies are often partial.
+
+A corpus that is not there in its own layout is looked for in parquet or arrow, in a folder of its name, and then in
+tars and zips that were not unpacked. `sharpscope sets --verify KEY` compares a copy with the counts below and looks
+through its audio.
 
 The audio of no corpus comes with sharpscope. Licences are those that the authors state; where they were not
 verified, it says so.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sharpscope.detectors.front_ends.layouts import LAYOUTS
 from sharpscope.errors import SharpscopeError, UsageError
 
 # What detectors of the field take in place of (B, T), as it is written in a forward.
@@ -106,13 +108,17 @@ def describe_failure(error: BaseException, shape: Sequence[int], module: nn.Modu
         )
     where = place_of(error)
     name = type(module).__name__
-    said = f"the network ({name}) failed on waves (B, T) of {given} with {what}"
+    kind = "waves (B, T)" if len(shape) == 2 else "features"
+    said = f"the network ({name}) failed on {kind} of {given} with {what}"
     return UsageError(f"{said}{f' ({where})' if where else ''}; {_advice(error, what, shape, module)}")
 
 
 def _advice(error: BaseException, what: str, shape: Sequence[int], module: nn.Module) -> str:
     if isinstance(error, TypeError) and "positional argument" in what:
         return "its forward gets the waves alone; " + WRAP.format("waves, ...")
+    front = getattr(module, "sharpscope_front_end", None)
+    if front is not None:
+        return _layout_advice(shape, module, front[0])
     works = _shape_that_works(shape, module)
     if works is not None:
         return f"it takes {works}; " + WRAP.format(SHAPES[works][0])
@@ -137,6 +143,31 @@ def _shape_that_works(shape: Sequence[int], module: nn.Module) -> str | None:
         if _scores(out, len(waves)):
             return name
     return None
+
+
+def _layout_advice(shape: Sequence[int], module: nn.Module, front: Any) -> str:
+    """Try the other orders of axes of a ready-made front-end, whose features the network did not take."""
+    given, found = front.layout, None
+    first = next(module.parameters(), torch.zeros(()))
+    waves = 0.1 * torch.randn(min(shape[0], 2), 32_000, generator=torch.Generator().manual_seed(0))
+    for layout in LAYOUTS:
+        front.layout = layout
+        try:
+            with torch.no_grad():
+                out = module(waves.to(first.device, first.dtype))
+        except Exception:  # as above
+            continue
+        if _scores(out, len(waves)):
+            found = layout
+            break
+    front.layout = given
+    if found is None:
+        return (
+            f"its front-end gives {given}; no order of axes works, so look at the number of features and frames in its "
+            'own code and set them under "front_end" in --model-args'
+        )
+    argument = json.dumps({"front_end": {"layout": found}})
+    return f"its front-end gives {given} and it takes {found}: --model-args '{argument}'"
 
 
 def _scores(out: Any, batch: int) -> bool:

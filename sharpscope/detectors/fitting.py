@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sharpscope.detectors.failures import describe_failure
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import SharpscopeError, UsageError
 
@@ -128,15 +129,34 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, spec: Dete
     return [f"{len(missing)} tensors are not in the file and proved unused by a backward pass"]
 
 
+def _tensors_of(out: Any) -> list[Tensor]:
+    """Return every tensor that a forward returned, through mappings, sequences and objects with logits."""
+    if isinstance(out, Tensor):
+        return [out]
+    if isinstance(out, Mapping):
+        out = list(out.values())
+    if isinstance(out, list | tuple):
+        return [tensor for item in out for tensor in _tensors_of(item)]
+    return _tensors_of(out.logits) if hasattr(out, "logits") else []
+
+
 def _unused(network: nn.Module, spec: DetectorSpec) -> set[str]:
     """Names of parameters that receive no gradient, with the buffers of the modules that hold only such."""
     network.eval()
     waves = torch.randn(2, spec.n_samples or spec.sample_rate, generator=torch.Generator().manual_seed(0))
-    out = network(waves)
-    tensors = [out] if isinstance(out, Tensor) else [t for t in out if isinstance(t, Tensor)]
+    try:
+        out = network(waves)
+    except Exception as error:  # the network may be the user's
+        raise describe_failure(error, tuple(waves.shape), network) from error
+    tensors = [tensor for tensor in _tensors_of(out) if tensor.requires_grad]
+    if not tensors:
+        raise UsageError(
+            f"the network of {spec.arch} returns nothing that has a gradient (a forward under no_grad?), so that "
+            "nothing can prove the tensors unused that the file lacks"
+        )
     parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
     gradients = torch.autograd.grad(
-        sum((t.sum() for t in tensors if t.requires_grad), torch.zeros(())),
+        sum((t.sum() for t in tensors), torch.zeros((), dtype=tensors[0].dtype)),
         list(parameters.values()),
         allow_unused=True,
     )

@@ -14,6 +14,7 @@ from sharpscope.detectors.architectures.ssl import NORM, import_transformers
 from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.fitting import build_to_fit, fill
 from sharpscope.detectors.reading import read_checkpoint
+from sharpscope.detectors.sidecar import read_sidecar, with_record
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
@@ -30,6 +31,9 @@ FAMILIES = (
 BONAFIDE = re.compile(r"bona|real|genuine|human|authentic|original|live", re.IGNORECASE)
 SPOOF = re.compile(r"spoof|fake|synth|generated|\bai\b|deep|clone|artificial", re.IGNORECASE)
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+# Levels that data-parallel training and compilation put into names; transformers itself has no such level.
+WRAPPER = re.compile(r"(?:(?<=\.)|^)(?:module|_orig_mod)\.")
+PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 
 
 class AudioClassifier(nn.Module):
@@ -101,15 +105,47 @@ def _check_config(folder: Path, config: dict[str, Any], bonafide_index: int | No
 
 
 def _rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring the older names of weight normalisation to the newer ones."""
+    """Bring the older names of weight normalisation to the newer ones, without the levels of wrappers."""
     renamed = {}
     for name, tensor in state.items():
+        name = WRAPPER.sub("", name)
         if name.endswith("masked_spec_embed"):
             continue
         new = name.replace("encoder.pos_conv_embed.conv.weight_g", f"{NORM}0")
         new = new.replace("encoder.pos_conv_embed.conv.weight_v", f"{NORM}1")
         renamed[f"classifier.{new}"] = tensor
     return renamed
+
+
+def _processor(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Read how waves are prepared, from either form in which transformers writes it; say what had to be assumed."""
+    # Since version 5 a whole processor lies in processor_config.json, the part for waves under "feature_extractor".
+    found: dict[str, dict[str, Any]] = {}
+    for name in PROCESSORS:
+        if (folder / name).is_file():
+            content = _read_json(folder / name)
+            part = content.get("feature_extractor", content)
+            if not isinstance(part, dict):
+                raise UsageError(
+                    f"{folder / name}: its feature_extractor is {part!r:.40}; it must be an object"
+                )
+            found[name] = {key: part[key] for key in ("do_normalize", "sampling_rate") if key in part}
+    told: dict[str, Any] = {}
+    for name, part in found.items():
+        for key, value in part.items():
+            if key in told and told[key] != value:
+                raise UsageError(
+                    f"{folder}: {' and '.join(PROCESSORS)} disagree on {key} ({told[key]!r:.20} and {value!r:.20}); "
+                    "delete the one that is out of date"
+                )
+            told[key] = value
+            if key == "do_normalize" and not isinstance(value, bool):
+                raise UsageError(f"{folder / name}: do_normalize is {value!r:.40}; it must be true or false")
+    where = "the folder has no processor file" if not found else f"not in {' or '.join(found)}"
+    missing = {"do_normalize": "zero mean and unit variance a wave", "sampling_rate": "16 kHz"}
+    assumed = [f"{words} assumed ({where})" for key, words in missing.items() if key not in told]
+    normalise = "layer_norm" if told.get("do_normalize", True) else "none"
+    return {"normalisation": normalise, "sample_rate": told.get("sampling_rate", 16_000)}, assumed
 
 
 def load(folder: Path, bonafide_index: int | None) -> Detector:
@@ -133,7 +169,8 @@ def load(folder: Path, bonafide_index: int | None) -> Detector:
     config = _read_json(folder / "config.json")
     polarity, source = _check_config(folder, config, bonafide_index)
     checkpoint = read_checkpoint(weights)
-    state = _rename({checkpoint.prefix + name: tensor for name, tensor in checkpoint.state.items()})
+    # No family's names share a first level, so that a prefix which was removed was a wrapper's.
+    state = _rename(checkpoint.state)
     transformers = import_transformers()
     off = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "apply_spec_augment": False, "layerdrop": 0.0}
     try:
@@ -148,17 +185,18 @@ def load(folder: Path, bonafide_index: int | None) -> Detector:
         return AudioClassifier(transformers.AutoModelForAudioClassification.from_config(settings))
 
     network = build_to_fit(build, {}, state, folder, str(config["model_type"]))
-    processor = folder / "preprocessor_config.json"
-    extractor = _read_json(processor) if processor.is_file() else {}
+    conventions, assumed = _processor(folder)
     spec = DetectorSpec(
         f"hf:{config['model_type']}",
-        normalisation="layer_norm" if extractor.get("do_normalize", True) else "none",
         polarity_source=source,
-        assumptions=("64,600 samples assumed (not in config.json)",),
-    ).declare({"bonafide_index": polarity, "sample_rate": extractor.get("sampling_rate", 16_000)}, source)
+        assumptions=("64,600 samples assumed (not in config.json)", *assumed),
+    ).declare({"bonafide_index": polarity, **conventions}, source)
+    record = read_sidecar(folder)
+    spec = with_record(spec, record)
     notes = fill(network, state, folder, spec)
     decisions = (
         f"Hugging Face {config['model_type']} classifier; bona fide is index {polarity} by {source}",
+        *checkpoint.notes,
         *notes,
     )
-    return Detector(network, spec, folder, checkpoint.sha256, None, decisions)
+    return Detector(network, spec, folder, checkpoint.sha256, record or None, decisions)

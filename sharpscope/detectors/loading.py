@@ -17,7 +17,7 @@ from sharpscope.detectors.layout import channels_last
 from sharpscope.detectors.reading import Checkpoint, is_torchscript, read_checkpoint
 from sharpscope.detectors.reading.kinds import head_only
 from sharpscope.detectors.resolution import check_record, resolve
-from sharpscope.detectors.spec import DetectorSpec
+from sharpscope.detectors.sidecar import with_record
 from sharpscope.errors import UsageError
 
 DTYPES = ("float32", "float64")
@@ -111,7 +111,7 @@ def _from_weights(
     spec = found.spec
     record = checkpoint.record or {}
     if model is None:
-        spec = _recorded(spec, check_record(checkpoint))
+        spec = with_record(spec, check_record(checkpoint))
     state = found.state if model is None else _as_the_user_names(checkpoint, found.state, found.network)
     notes = fill(found.network, state, path, spec)
     return Detector(
@@ -143,15 +143,3 @@ def _as_the_user_names(
         return {**state, **beside}
     as_in_file = {checkpoint.original.get(name, name): tensor for name, tensor in state.items()}
     return {**(as_in_file if as_in_file.keys() <= own else state), **beside}
-
-
-def _recorded(spec: DetectorSpec, record: Mapping[str, Any]) -> DetectorSpec:
-    declared = dict(record.get("spec", {}))
-    if "bonafide_index" in record:
-        declared["bonafide_index"] = record["bonafide_index"]
-    if not declared:
-        return spec
-    if "bonafide_index" in declared:
-        kept = tuple(line for line in spec.assumptions if not line.startswith("bona fide assumed"))
-        spec = dataclasses.replace(spec, assumptions=kept)
-    return spec.declare(declared, "record")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,6 +76,7 @@ def resolve(
         assumed.append(_left_beside(inside))
         checkpoint = checkpoint._replace(state=_under(checkpoint.state, inside))
     decisions = [f"{arch}: {reason}", *assumed]
+    recorded = told
     if not told and entry.matches is not None:
         told = entry.matches(checkpoint.state) or {}
     final = {**told, **(arguments or {})}
@@ -84,9 +84,10 @@ def resolve(
     if chosen is not None:
         assumed.append(chosen.assumption)
         decisions.append(chosen.decision)
-    if arguments:
+    given = {**(recorded if entry.matches is not None else {}), **(arguments or {})}
+    if given:
         # They may change the function and no shape: a row that differs in them must differ in its spec_hash.
-        assumed.append(f"arguments given: {_shown(arguments)}")
+        assumed.append(f"arguments given: {_shown(given)}")
     if final:
         decisions.append("sizes: " + ", ".join(f"{name}={value}" for name, value in final.items()))
     state = entry.rename(checkpoint.state)
@@ -177,8 +178,8 @@ def _chosen(entry: Architecture, arch: str, final: dict[str, Any], checkpoint: C
         return _Choice(
             f"{name}={final[name]}", f"{name}={final[name]}: told by the weights, a record or --model-args"
         )
-    words = re.findall(r"[a-z]+", f"{checkpoint.path.resolve().parent.name} {checkpoint.path.stem}".lower())
-    hint = entry.hint(checkpoint.state, words) if entry.hint is not None else None
+    place = f"{checkpoint.path.resolve().parent.name}/{checkpoint.path.name}"
+    hint = entry.hint(checkpoint.state, place) if entry.hint is not None else None
     ways = {value: f"--model-args '{json.dumps({name: value})}'" for value in values}
     if hint is None:
         raise UsageError(

@@ -11,7 +11,7 @@ from typing import Any
 from sharpscope.errors import UsageError
 
 OUTPUTS = ("logits2", "logit1", "log_softmax2", "probability2", "probability1", "cosine1")
-PADDINGS = ("tile", "zero")
+PADDINGS = ("tile", "zero", "frames")
 NORMALISATIONS = ("none", "layer_norm", "peak")
 
 
@@ -23,7 +23,8 @@ class DetectorSpec:
         arch: Name of the architecture.
         sample_rate: Hz of the waves that it takes.
         n_samples: Length that it takes; None for any.
-        padding: How a short wave is lengthened, "tile" or "zero".
+        padding: How a short wave is lengthened: "tile", "zero", or "frames" for a network that repeats its own frames
+            and knows `sharpscope.audio.decode.ABSENT`.
         normalisation: What is done to each wave: "none", "layer_norm" (zero mean and unit variance) or "peak"
             (largest absolute value one).
         outputs: "logits2" (two logits), "logit1" (one), "log_softmax2", "probability2", "probability1" or
@@ -44,6 +45,13 @@ class DetectorSpec:
     polarity_source: str = "architecture"
     loss_name: str = "cross_entropy"
     assumptions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.padding == "frames" and self.normalisation != "none":
+            raise UsageError(
+                f"convention padding is 'frames' and normalisation '{self.normalisation}'; samples that are not there "
+                "cannot be normalised. Take padding tile or zero, or normalise inside the network"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the conventions as plain values.

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sharpscope.detectors.detector import Detector
 from sharpscope.detectors.reading import check_file, sha256_of
+from sharpscope.detectors.sidecar import read_sidecar, with_record
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
@@ -69,6 +70,18 @@ def load(path: Path, arch: str | None) -> Detector:
     spec = DetectorSpec(
         NAME,
         polarity_source="default",
-        assumptions=("16 kHz, 64,600 samples and bona fide at index 1 assumed (a program does not tell)",),
+        assumptions=(
+            "16 kHz assumed (a program does not tell)",
+            "64,600 samples assumed (a program does not tell)",
+            "bona fide assumed at index 1 (a program does not tell)",
+        ),
     )
-    return Detector(Program(program), spec, path, digest, None, ("TorchScript program: its own code runs",))
+    record = read_sidecar(path)
+    return Detector(
+        Program(program),
+        with_record(spec, record),
+        path,
+        digest,
+        record or None,
+        ("TorchScript program: its own code runs",),
+    )

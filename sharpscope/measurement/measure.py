@@ -163,13 +163,12 @@ def measure(
         "arch": arch,
         "model": model,
         "model_args": model_args,
+        "weights": weights,
         "bonafide_index": bonafide_index,
         "allow_pickle": allow_pickle,
         "device": chosen,
         "dtype": dtype,
     }
-    if weights is not None:
-        opening["weights"] = weights
     keep_freed_memory()
     each = sum(-(-len(draw.labels) // share.world) for draw in draws.of())
     run = Run(options, store, share)

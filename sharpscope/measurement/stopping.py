@@ -6,8 +6,9 @@ number that is needed, and only when that many are done is the plan checked agai
 
 A pilot that shows nothing but zeros cannot tell a set without sharpness from one whose few sharp groups it missed: with
 2 % of groups carrying the value it stopped there in half of all runs, and its intervals covered 42 %. Then every group
-is measured. Skewed values get the 25 times squared skewness that a normal interval needs (Cochran, 1977). What no pilot
-of 32 can see are groups rarer than 9 % beside others that are alike and not zero.
+is measured. Skewed values get the 25 times squared skewness that a normal interval needs (Cochran, 1977); beyond a
+skewness of 2.5 a few groups carry the value, intervals of a stopped run cover 86 to 93 %, and all are measured. What no
+pilot of 32 can see are groups rarer than 9 % beside others that are alike and not zero.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ PILOT = 32
 ABSOLUTE = 1e-4
 # Groups per squared skewness (Cochran, 1977).
 COCHRAN = 25
+MOST_SKEWED = 2.5
 
 
 def groups_needed(
@@ -66,6 +68,8 @@ def groups_for_skew(values: Sequence[float], total: int, *, absolute: float = AB
 
     .. math:: N = \lceil 25\,g_1^2 \rceil, \qquad g_1 = \overline{(v - \bar v)^3} / s^3
 
+    All groups beyond a skewness of 2.5 as well.
+
     Args:
         values: One per measured group, at least 2.
         total: Groups in all.
@@ -92,27 +96,9 @@ def groups_for_skew(values: Sequence[float], total: int, *, absolute: float = AB
     if spread <= 1e-9 * float(np.abs(array).max()):
         return min(total, 2)
     skewness = float((deviations**3).mean()) / spread**3
+    if abs(skewness) > MOST_SKEWED:
+        return total
     return min(total, max(2, math.ceil(round(COCHRAN * skewness**2, 9))))
-
-
-def visiting_order(n_groups: int, seed: int) -> np.ndarray:
-    """Return the seeded random order in which groups must be visited for an early stop to be an estimate of all.
-
-    Groups in file order are blocks of one attack or speaker after another; the first of them are no sample. With
-    autocorrelated groups an interval in file order covered 45 to 51 %, with two blocks never.
-
-    Args:
-        n_groups: Groups in all.
-        seed: Of the run.
-
-    Returns:
-        A permutation, shape (n_groups,).
-
-    Example:
-        >>> sorted(visiting_order(4, 0).tolist())
-        [0, 1, 2, 3]
-    """
-    return np.random.default_rng([seed, n_groups]).permutation(n_groups)
 
 
 class StoppingRule:

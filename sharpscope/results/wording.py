@@ -5,25 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-# Units of what `measure` writes; rises of the loss are in nats.
-UNITS = {
-    "loss": "nats",
-    "entropy": "nats",
-    "margin": "logits",
-    "confidence": "logits",
-    "saturated": "share of trials",
-    "eer": "%",
-}
-WORDS = {
-    "sam": "Sharpness",
-    "asam": "Adaptive sharpness",
-    "loss": "Loss",
-    "grad_norm": "Gradient norm",
-    "param_norm": "Weight norm",
-    "entropy": "Entropy",
-    "margin": "Margin",
-    "confidence": "Confidence",
-}
+from sharpscope.results.measure_facts import facts_of
 
 
 def label(measure: str, rho: float = math.nan) -> str:
@@ -43,8 +25,8 @@ def label(measure: str, rho: float = math.nan) -> str:
         'Gradient norm (grad_norm)'
     """
     name = named(measure, rho)
-    unit = UNITS.get(measure, "" if math.isnan(rho) else "nats")
-    name = name[0].upper() + name[1:] if measure in WORDS else name
+    unit = facts_of(measure).unit
+    name = capital(name) if facts_of(measure).label else name
     return f"{name}, {unit}" if unit else name
 
 
@@ -63,7 +45,8 @@ def named(measure: str, rho: float = math.nan) -> str:
         ('sharpness (sam, ρ = 0.05)', 'gradient norm (grad_norm)')
     """
     radius = "" if math.isnan(rho) else f", ρ = {rho:g}"
-    words = WORDS.get(measure, "").lower()
+    label = facts_of(measure).label
+    words = label[:1].lower() + label[1:]  # a name inside it keeps its capital
     return f"{words} ({measure}{radius})" if words else f"{measure}{radius}"
 
 

@@ -245,7 +245,7 @@ def _over_speakers(
     if rate in (0.0, 1.0):
         limit = separation_limit(*counts, confidence=confidence)
         return Interval(0.0, limit) if rate == 0 else Interval(1 - limit, 1.0)
-    numbered = _speaker_numbers(first, second)
+    numbered = speaker_numbers(first, second)
     joint = len(numbered) == 1
     own = np.split(numbered[0][0], [len(bonafide)]) if joint else [numbers for numbers, _ in numbered]
     low, high = clustered_interval(
@@ -343,8 +343,20 @@ def draw(generator: np.random.Generator, size: int) -> np.ndarray:
     return np.bincount(generator.integers(size, size=size), minlength=size)
 
 
-def _speaker_numbers(bonafide: np.ndarray, spoof: np.ndarray) -> list[tuple[np.ndarray, int]]:
-    """Return the speaker number of each trial and the number of speakers, drawn jointly or class by class."""
+def speaker_numbers(bonafide: np.ndarray, spoof: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    """Number speakers for drawing: jointly where a class shares one with the other, otherwise class by class.
+
+    Args:
+        bonafide: Speaker of each bona fide trial.
+        spoof: Speaker of each spoofed trial.
+
+    Returns:
+        Parts of the trials, bona fide first: the number of each trial's speaker, and how many speakers there are.
+
+    Example:
+        >>> [(numbers.tolist(), size) for numbers, size in speaker_numbers(np.array(["a", "b"]), np.array(["b"]))]
+        [([0, 1, 1], 2)]
+    """
     if set(bonafide) & set(spoof):
         names, numbers = np.unique(np.concatenate([bonafide, spoof]), return_inverse=True)
         return [(numbers, len(names))]

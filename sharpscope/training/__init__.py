@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sharpscope.training.esam import ESAM
 from sharpscope.training.sam import SAM
 from sharpscope.training.variants import ASAM, GSAM, FriendlySAM, LookSAM
 
@@ -29,6 +30,7 @@ OPTIMIZERS: dict[str, Method] = {
     "gsam": Method(GSAM, "SAM that also closes the gap to the worst point", "Zhuang et al., 2022"),
     "friendly-sam": Method(FriendlySAM, "SAM along what is peculiar to the batch", "Li et al., 2024"),
     "looksam": Method(LookSAM, "SAM with two passes only every k-th step", "Liu et al., 2022"),
+    "esam": Method(ESAM, "SAM that moves some weights and repeats the trials it hurts", "Du et al., 2022"),
 }
 
-__all__ = ["ASAM", "GSAM", "OPTIMIZERS", "SAM", "FriendlySAM", "LookSAM", "Method"]
+__all__ = ["ASAM", "ESAM", "GSAM", "OPTIMIZERS", "SAM", "FriendlySAM", "LookSAM", "Method"]

@@ -1,178 +1,209 @@
-"""What a training trial goes through before the network hears it: RawBoost, noise and codecs, all seeded by trial.
+"""What a training trial goes through before the network hears it, every draw by seed, epoch and trial.
 
-RawBoost is written from its paper (Tak et al., 2022, "RawBoost: a raw data boosting and augmentation method applied to
-automatic speaker verification anti-spoofing"); the ranges below are the paper's.
+The whole utterance is changed, then cut to length; only masking and mixing see what is left of it.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import soundfile
+import soxr
 from scipy import signal
 
-Waves = np.ndarray
-CODECS = (("WAV", "ULAW"), ("WAV", "ALAW"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"))
+from sharpscope.training.rawboost import (
+    RAWBOOST,
+    Waves,
+    at_ratio,
+    convolutive,
+    impulsive,
+    notch_filter,
+    stationary,
+)
 
+__all__ = [
+    "CODECS", "at_ratio", "augmented", "convolutive", "faster", "impulsive", "in_a_room", "masked", "notch_filter",
+    "stationary", "through_codec",
+]  # fmt: skip
 
-def notch_filter(rng: np.random.Generator, sample_rate: int = 16_000) -> np.ndarray:
-    """Draw the taps of a filter with five random notches: centres 20 to 8,000 Hz, widths 100 to 1,000 Hz.
-
-    Args:
-        rng: Draws.
-        sample_rate: Hz.
-
-    Returns:
-        Taps of a linear-phase filter, largest gain one over frequency.
-    """
-    nyquist = sample_rate / 2
-    taps = np.ones(1)
-    for _ in range(5):
-        centre, width = rng.uniform(20, nyquist), rng.uniform(100, 1000)
-        count = 2 * int(rng.integers(5, 51)) + 1
-        low = np.clip(centre - width / 2, 1, nyquist - 3)
-        high = np.clip(centre + width / 2, low + 1, nyquist - 1)
-        taps = np.convolve(taps, signal.firwin(count, [low, high], window="hamming", fs=sample_rate))
-    _, response = signal.freqz(taps, worN=512)
-    return np.asarray(taps / np.abs(response).max())
-
-
-def normalised(wave: Waves) -> Waves:
-    """Return a wave with its largest sample at one; silence stays silence."""
-    peak = float(np.abs(wave).max())
-    return wave / peak if peak > 0 else wave
-
-
-def convolutive(wave: Waves, rng: np.random.Generator, sample_rate: int = 16_000) -> Waves:
-    r"""Linear and non-linear convolutive noise: :math:`y = \sum_{j=1}^{5} g_j\, (h_j * x^j)`.
-
-    The first gain is 0 dB, each further one lies 5 to 20 dB lower than a draw of 5 to 20 dB below.
-
-    Args:
-        wave: Shape (T,).
-        rng: Draws filters and gains.
-        sample_rate: Hz.
-
-    Returns:
-        Shape (T,), without its mean, largest sample one.
-    """
-    total = np.zeros_like(wave, dtype=float)
-    for power in range(1, 6):
-        gain = 1.0 if power == 1 else 10 ** (-(rng.uniform(5, 20) + rng.uniform(5, 20)) / 20)
-        total += gain * signal.fftconvolve(
-            wave.astype(float) ** power, notch_filter(rng, sample_rate), mode="same"
-        )
-    return normalised(total - total.mean())
-
-
-def impulsive(wave: Waves, rng: np.random.Generator, share: float = 0.1, gain: float = 2.0) -> Waves:
-    r"""Impulsive noise that depends on the signal: :math:`x_p + g\, r_p\, x_p` at a random share of samples.
-
-    Args:
-        wave: Shape (T,).
-        rng: Draws how many samples (uniformly up to ``share``), which, and r, a product of two numbers in [-1, 1].
-        share: Largest share of samples.
-        gain: g.
-
-    Returns:
-        Shape (T,), largest sample at most one.
-    """
-    out = wave.astype(float).copy()
-    count = int(len(wave) * rng.uniform(0, share))
-    where = rng.permutation(len(wave))[:count]
-    out[where] += gain * out[where] * rng.uniform(-1, 1, count) * rng.uniform(-1, 1, count)
-    peak = float(np.abs(out).max())
-    return out / peak if peak > 1 else out
-
-
-def at_ratio(wave: Waves, noise: Waves, decibels: float) -> Waves:
-    r"""Add noise at a signal-to-noise ratio: :math:`x + n \,\|x\| / (\|n\|\, 10^{s/20})`.
-
-    Args:
-        wave: Shape (T,).
-        noise: Shape (T,), not silent.
-        decibels: s.
-
-    Returns:
-        Shape (T,).
-
-    Example:
-        >>> noisy = at_ratio(np.array([3.0, 4.0]), np.array([0.0, 1.0]), 20.0)
-        >>> (noisy - np.array([3.0, 4.0])).round(6).tolist()
-        [0.0, 0.5]
-    """
-    scale = float(np.linalg.norm(wave)) / (float(np.linalg.norm(noise)) * 10 ** (decibels / 20))
-    return np.asarray(wave + noise * scale)
-
-
-def stationary(wave: Waves, rng: np.random.Generator, sample_rate: int = 16_000) -> Waves:
-    """Coloured stationary noise, independent of the signal, at 10 to 40 dB.
-
-    Args:
-        wave: Shape (T,).
-        rng: Draws noise, its colour and its level.
-        sample_rate: Hz.
-
-    Returns:
-        Shape (T,).
-    """
-    noise = signal.fftconvolve(rng.standard_normal(len(wave)), notch_filter(rng, sample_rate), mode="same")
-    return at_ratio(wave.astype(float), noise, rng.uniform(10, 40))
-
-
-RAWBOOST: dict[int, tuple[Callable[[Waves, np.random.Generator], Waves], ...]] = {
-    0: (),
-    1: (convolutive,),
-    2: (impulsive,),
-    3: (stationary,),
-    4: (convolutive, impulsive, stationary),
-    5: (convolutive, impulsive),
-}
+CODECS = (
+    ("WAV", "ULAW"),
+    ("WAV", "ALAW"),
+    ("OGG", "VORBIS"),
+    ("OGG", "OPUS"),
+    ("MP3", "MPEG_LAYER_III"),
+    ("WAV", "IMA_ADPCM"),
+    ("WAV", "GSM610"),
+    ("WAV", "G721_32"),
+)
+# Of telephones, which hear 8,000 samples a second.
+NARROW = ("GSM610", "G721_32")
 
 
 def through_codec(wave: Waves, container: str, subtype: str, sample_rate: int = 16_000) -> Waves:
-    """Encode a wave and decode it again.
+    """Encode a wave with libsndfile at 16 kHz, or 8 kHz for codecs of telephones, and decode it again.
 
     Args:
         wave: Shape (T,), in [-1, 1].
         container: Format of libsndfile.
         subtype: Encoding of libsndfile.
-        sample_rate: Hz.
+        sample_rate: Hz of the wave.
 
     Returns:
         Shape (T,), what the codec left of it.
     """
+    rate = 8000 if subtype in NARROW else 16_000
+    sent = wave if rate == sample_rate else soxr.resample(np.asarray(wave, float), sample_rate, rate)
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(wave, -1, 1), sample_rate, format=container, subtype=subtype)
+    soundfile.write(buffer, np.clip(sent, -1, 1), rate, format=container, subtype=subtype)
     buffer.seek(0)
     decoded, _ = soundfile.read(buffer, dtype="float64")
+    heard = decoded if rate == sample_rate else soxr.resample(decoded, rate, sample_rate)
     # Codecs work in frames: the end may be longer or shorter than it was.
-    return np.pad(decoded, (0, max(len(wave) - len(decoded), 0)))[: len(wave)]
+    return np.pad(heard, (0, max(len(wave) - len(heard), 0)))[: len(wave)]
+
+
+def faster(wave: Waves, factor: float, sample_rate: int = 16_000) -> Waves:
+    """Play a wave faster or slower, pitch and all (Ko et al., 2015).
+
+    Args:
+        wave: Shape (T,).
+        factor: How many times as fast.
+        sample_rate: Hz.
+
+    Returns:
+        Shape (about T / factor,).
+
+    Example:
+        >>> len(faster(np.ones(1000), 1.25))
+        800
+    """
+    changed = soxr.resample(np.asarray(wave, float), sample_rate * factor, sample_rate)
+    return np.asarray(changed) if len(changed) else wave
+
+
+def impulse_response(
+    rng: np.random.Generator, decay: float, direct: float, sample_rate: int = 16_000
+) -> np.ndarray:
+    r"""Make the impulse response of a room from noise: :math:`h_t = \delta_t + a\, n_t\, 10^{-3 t / T_{60}}`.
+
+    Statistical reverberation after Moorer (1979, "About this reverberation business"): behind the direct sound lies
+    white noise whose energy falls by 60 dB in ``decay`` seconds.
+
+    Args:
+        rng: Draws n.
+        decay: :math:`T_{60}` in seconds.
+        direct: Energy of the direct sound over that of the rest, in dB; fixes a.
+        sample_rate: Hz.
+
+    Returns:
+        Taps for ``decay`` seconds, the first one 1.
+
+    Example:
+        >>> taps = impulse_response(np.random.default_rng(0), 0.3, 6.0)
+        >>> round(float(-10 * np.log10((taps[1:] ** 2).sum())), 6)
+        6.0
+    """
+    count = max(int(decay * sample_rate), 2)
+    tail = rng.standard_normal(count - 1) * 10 ** (-3 * np.arange(1, count) / count)
+    tail *= 10 ** (-direct / 20) / np.linalg.norm(tail)
+    return np.append(1.0, tail)
+
+
+def in_a_room(wave: Waves, rng: np.random.Generator, sample_rate: int = 16_000) -> Waves:
+    """Reverberate a wave in a room of 0.1 to 0.8 s, direct sound 0 to 15 dB above the rest, as loud as before.
+
+    Args:
+        wave: Shape (T,).
+        rng: Draws the room.
+        sample_rate: Hz.
+
+    Returns:
+        Shape (T,), with the energy of the wave.
+    """
+    taps = impulse_response(rng, rng.uniform(0.1, 0.8), rng.uniform(0, 15), sample_rate)
+    heard = signal.fftconvolve(np.asarray(wave, float), taps)[: len(wave)]
+    return np.asarray(heard * (np.linalg.norm(wave) / max(float(np.linalg.norm(heard)), 1e-12)))
+
+
+def masked(wave: Waves, rng: np.random.Generator) -> Waves:
+    """Take out a band of up to a fifth of all frequencies, then a stretch of up to a fifth of the time.
+
+    SpecAugment (Park et al., 2019) on the wave itself, so that every front-end sees it.
+
+    Args:
+        wave: Shape (T,).
+        rng: Draws widths, then places, evenly.
+
+    Returns:
+        Shape (T,).
+    """
+    spectrum = np.fft.rfft(np.asarray(wave, float))
+    low, high = _stretch(len(spectrum), rng)
+    spectrum[low:high] = 0
+    out = np.fft.irfft(spectrum, len(wave))
+    start, end = _stretch(len(wave), rng)
+    out[start:end] = 0
+    return np.asarray(out)
+
+
+def _stretch(length: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Draw where a stretch of up to a fifth of a length begins and ends."""
+    width = int(rng.integers(length // 5 + 1))
+    start = int(rng.integers(length - width + 1))
+    return start, start + width
 
 
 def augmented(
-    wave: Waves, rng: np.random.Generator, *, rawboost: int = 0, noise: float = 0.0, codec: float = 0.0
+    wave: Waves,
+    rng: np.random.Generator,
+    *,
+    rawboost: int = 0,
+    noise: float = 0.0,
+    codec: float = 0.0,
+    speed: float = 0.0,
+    room: float = 0.0,
+    sample_rate: int = 16_000,
 ) -> Waves:
-    """Put a wave through what a recipe asks for, in the order of its keys.
+    """Put a whole utterance through what a recipe asks for: speed, room, RawBoost, noise, codec, in this order.
 
     Args:
         wave: Shape (T,).
         rng: Of this trial and epoch.
-        rawboost: Algorithm 0 to 5.
+        rawboost: Algorithm 0 to 8.
         noise: Share of trials that get white noise of 10 to 40 dB.
         codec: Share of trials that go through a codec.
+        speed: Share of trials played 0.9 to 1.1 times as fast.
+        room: Share of trials heard in a room.
+        sample_rate: Hz.
 
     Returns:
-        Shape (T,), float32; silence stays as it is.
+        Shape (T,), or about that where the speed changed; float32; silence stays as it is.
     """
     if not np.any(wave):
         return wave
+    if speed and rng.random() < speed:
+        wave = faster(wave, rng.uniform(0.9, 1.1), sample_rate)
+    if room and rng.random() < room:
+        wave = in_a_room(wave, rng, sample_rate)
     for step in RAWBOOST[rawboost]:
-        wave = step(wave, rng)
+        wave = step(wave, rng, sample_rate)
     if noise and rng.random() < noise:
         wave = at_ratio(wave, rng.standard_normal(len(wave)), rng.uniform(10, 40))
     if codec and rng.random() < codec:
-        wave = through_codec(wave, *CODECS[int(rng.integers(len(CODECS)))])
+        wave = through_codec(wave, *CODECS[int(rng.integers(len(CODECS)))], sample_rate)
     return np.asarray(wave, dtype=np.float32)
+
+
+def options(augment: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a recipe's section that `augmented` takes.
+
+    Args:
+        augment: The section ``[augment]``.
+
+    Returns:
+        Keyword arguments.
+    """
+    return {name: augment[name] for name in ("rawboost", "noise", "codec", "speed", "room")}

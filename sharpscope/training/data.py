@@ -12,10 +12,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.corpora import read_set
+from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measurement.groups import balanced_subset
-from sharpscope.training.augment import augmented
+from sharpscope.training.augment import augmented, masked, options
 from sharpscope.training.recipe import Recipe
+
+# Which numbers a trial's generators are seeded with beside seed, epoch and trial: none share a draw.
+CROP, AUGMENT, MASK, MIX = range(4)
 
 
 class Listed(NamedTuple):
@@ -24,10 +28,12 @@ class Listed(NamedTuple):
     Attributes:
         paths: One file per trial.
         labels: Shape (n,), 1 = bona fide.
+        sets: Shape (n,), which of the sets a trial is from, counted from 0.
     """
 
     paths: tuple[str, ...]
     labels: np.ndarray
+    sets: np.ndarray
 
 
 def listed(recipe: Recipe, which: str) -> Listed:
@@ -47,7 +53,7 @@ def listed(recipe: Recipe, which: str) -> Listed:
     paths: list[str] = []
     labels: list[np.ndarray] = []
     for spec in data[which]:
-        table = read_set(spec, data=data["root"] or None, skip_missing=False).table
+        table = _table(spec, which, data["root"])
         own = (table["label"] == "bonafide").to_numpy().astype(np.int64)
         kept = np.arange(len(own))
         if data["limit"] and data["limit"] < len(own):
@@ -55,35 +61,67 @@ def listed(recipe: Recipe, which: str) -> Listed:
         paths += table["path"].iloc[kept].tolist()
         labels.append(own[kept])
     joined = np.concatenate(labels) if labels else np.zeros(0, dtype=np.int64)
+    sets = np.repeat(np.arange(len(labels)), [len(own) for own in labels])
     if not 0 < joined.sum() < len(joined):
         raise UsageError(
             f"data.{which} is {data[which]}: {int(joined.sum())} bona fide and {int((1 - joined).sum())} spoof trials; "
             "both classes are needed"
         )
-    return Listed(tuple(paths), joined)
+    return Listed(tuple(paths), joined, sets)
 
 
-class TrainingTrials(Dataset[tuple[Tensor, int]]):
-    """Trials cropped and augmented by seed, epoch and index.
+def _table(spec: str, which: str, root: str) -> Any:
+    try:
+        return read_set(spec, data=root or None, skip_missing=False).table
+    except UsageError as error:
+        # The reader's advice is for `measure`; a trainer that leaves out trials would not say what it trained on.
+        text = str(error).replace("--skip-missing", "a protocol of your own that leaves them out")
+        text = text.replace("no --data and no SHARPSCOPE_DATA", "no data.root and no SHARPSCOPE_DATA")
+        raise UsageError(f"data.{which}: {text.replace('--data is', 'data.root is')}") from error
+
+
+class TrainingTrials(Dataset[tuple[Tensor, float]]):
+    """Trials augmented, cropped and mixed by seed, epoch and index.
 
     Args:
         trials: What to read.
         recipe: Crop, augmentation and memory.
         sample_rate: Hz.
         n_samples: Length of every trial.
+        padding: How a short one is lengthened.
     """
 
-    def __init__(self, trials: Listed, recipe: Recipe, sample_rate: int, n_samples: int) -> None:
+    def __init__(
+        self, trials: Listed, recipe: Recipe, sample_rate: int, n_samples: int, padding: str = "tile"
+    ) -> None:
         self.trials = trials
         self.recipe = recipe
         self.sample_rate = sample_rate
         self.n_samples = n_samples
+        self.padding = padding
         self.epoch = 0
         self._room = int(recipe["data"]["memory_gib"] * 1024**3)
         self._kept: dict[int, np.ndarray] = {}
 
+    @classmethod
+    def of(cls, trials: Listed, recipe: Recipe, spec: DetectorSpec) -> TrainingTrials:
+        """Return trials as a detector takes them.
+
+        Args:
+            trials: What to read.
+            recipe: Crop, augmentation and memory.
+            spec: Rate, length (not None) and padding.
+
+        Returns:
+            The trials.
+        """
+        return cls(trials, recipe, spec.sample_rate, spec.n_samples or 0, spec.padding)
+
     def __len__(self) -> int:
         return len(self.trials.paths)
+
+    def _draws(self, index: int, purpose: int) -> np.random.Generator:
+        return np.random.default_rng((self.recipe.seed, self.epoch, index, purpose))
 
     def _wave(self, index: int) -> np.ndarray:
         wave = self._kept.get(index)
@@ -94,28 +132,60 @@ class TrainingTrials(Dataset[tuple[Tensor, int]]):
                 self._kept[index] = wave
         return wave
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def _heard(self, index: int) -> np.ndarray:
+        """Return a trial as it is heard in this epoch, shape (n_samples,), before it is mixed with another."""
         augment = self.recipe["augment"]
-        rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
-        wave = self._wave(index)
-        if augment["crop"] == "random" and len(wave) > self.n_samples:
-            start = int(rng.integers(len(wave) - self.n_samples + 1))
-            wave = wave[start : start + self.n_samples]
-        wave = fit_length(wave, self.n_samples)
         wave = augmented(
-            wave, rng, rawboost=augment["rawboost"], noise=augment["noise"], codec=augment["codec"]
+            self._wave(index), self._draws(index, AUGMENT), sample_rate=self.sample_rate, **options(augment)
         )
-        return torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32)), int(self.trials.labels[index])
+        if augment["crop"] == "random" and len(wave) > self.n_samples:
+            start = int(self._draws(index, CROP).integers(len(wave) - self.n_samples + 1))
+            wave = wave[start : start + self.n_samples]
+        wave = fit_length(wave, self.n_samples, self.padding)
+        if augment["mask"]:
+            rng = self._draws(index, MASK)
+            wave = masked(wave, rng) if rng.random() < augment["mask"] else wave
+        return np.asarray(wave, dtype=np.float32)
+
+    def _partner(self, index: int) -> tuple[int, float]:
+        """Draw with whom a trial is mixed, and its own share, from Beta(a, a)."""
+        rng, alpha = self._draws(index, MIX), self.recipe["augment"]["mixup"]
+        return int(rng.integers(len(self))), float(rng.beta(alpha, alpha))
+
+    def targets(self, indices: np.ndarray) -> np.ndarray:
+        """Return how bona fide trials are in this epoch: their labels, or the mixture of two.
+
+        Args:
+            indices: Shape (n,).
+
+        Returns:
+            Shape (n,), from 0 to 1.
+        """
+        labels = self.trials.labels[indices].astype(float)
+        if not self.recipe["augment"]["mixup"]:
+            return np.asarray(labels)
+        pairs = [self._partner(int(index)) for index in indices]
+        others = np.array([self.trials.labels[other] for other, _ in pairs], dtype=float)
+        own = np.array([share for _, share in pairs])
+        return np.asarray(own * labels + (1 - own) * others)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, float]:
+        wave = self._heard(index)
+        if self.recipe["augment"]["mixup"]:
+            other, own = self._partner(index)
+            wave = (own * wave + (1 - own) * self._heard(other)).astype(np.float32)
+        return torch.from_numpy(np.ascontiguousarray(wave)), float(self.targets(np.array([index]))[0])
 
 
-def order_of(n: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Return the batches of an epoch; the last, smaller one is dropped unless it is the only one.
+def order_of(n: int, batch_size: int, seed: int, epoch: int, last: str = "drop") -> list[np.ndarray]:
+    """Return the batches of an epoch; the last, smaller one is dropped unless it is the only one or is to be kept.
 
     Args:
         n: Trials.
         batch_size: Trials in a batch.
         seed: Of the run.
         epoch: Which one.
+        last: "drop" or "keep".
 
     Returns:
         Arrays of indices.
@@ -123,19 +193,25 @@ def order_of(n: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]
     Example:
         >>> [len(batch) for batch in order_of(7, 3, 0, 0)], [len(batch) for batch in order_of(2, 3, 0, 0)]
         ([3, 3], [2])
+        >>> [len(batch) for batch in order_of(7, 3, 0, 0, "keep")]
+        [3, 3, 1]
     """
     order = np.random.default_rng((seed, epoch)).permutation(n)
-    full = len(order) // batch_size
-    return [order] if not full else list(order[: full * batch_size].reshape(full, batch_size))
+    batches = [order[start : start + batch_size] for start in range(0, n, batch_size)]
+    dropped = last == "drop" and len(batches) > 1 and len(batches[-1]) < batch_size
+    return batches[:-1] if dropped else batches
 
 
-def load(trials: TrainingTrials, batches: Sequence[np.ndarray], workers: int) -> Iterator[Tensor]:
+def load(
+    trials: TrainingTrials, batches: Sequence[np.ndarray], workers: int, *, pin_memory: bool = False
+) -> Iterator[Tensor]:
     """Decode and augment batches in order.
 
     Args:
         trials: At their epoch.
-        batches: Indices.
+        batches: Indices; a batch may be empty.
         workers: Processes; 0 works here.
+        pin_memory: Page-locked memory, for copies to a GPU.
 
     Yields:
         Waves (B, T).
@@ -143,12 +219,18 @@ def load(trials: TrainingTrials, batches: Sequence[np.ndarray], workers: int) ->
     Raises:
         SharpscopeError: If a file cannot be decoded.
     """
+    filled = [batch.tolist() for batch in batches if len(batch)]
     loader: DataLoader[Any] = DataLoader(
-        trials, batch_sampler=[batch.tolist() for batch in batches], num_workers=workers
+        trials, batch_sampler=filled, num_workers=workers, pin_memory=pin_memory
     )
     try:
-        for waves, _ in loader:
-            yield waves
+        stream = iter(loader)
+        for batch in batches:
+            yield next(stream)[0] if len(batch) else torch.zeros(0, trials.n_samples)
+    except SharpscopeError as error:
+        # A worker's error comes with its traceback in the text; the last line is the message.
+        line = str(error).strip().splitlines()[-1]
+        raise SharpscopeError(line.removeprefix(f"{SharpscopeError.__module__}.SharpscopeError: ")) from error
     except RuntimeError as error:
         if "DataLoader worker" in str(error):
             raise SharpscopeError(f"a process that decodes audio failed: {error}") from error

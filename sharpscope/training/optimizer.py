@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sharpscope.training import OPTIMIZERS
+from sharpscope.training.frontend import parameter_groups
 from sharpscope.training.recipe import Recipe
 from sharpscope.training.sam import SAM
 
@@ -19,6 +20,7 @@ OPTIONS = {
     "gsam": ("alpha",),
     "friendly-sam": ("sigma", "decay"),
     "looksam": ("alpha", "k"),
+    "esam": ("beta", "gamma"),
 }
 
 
@@ -33,7 +35,7 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> SAM:
         The method around its base optimiser; without a method, SAM of radius 0, which is the base bit for bit.
     """
     values = recipe["optimizer"]
-    parameters = [p for p in network.parameters() if p.requires_grad]
+    parameters = parameter_groups(recipe, network)
     common: dict[str, Any] = {"lr": values["lr"], "weight_decay": values["weight_decay"]}
     base: torch.optim.Optimizer
     if values["base"] == "sgd":
@@ -44,7 +46,10 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> SAM:
     if not recipe.sharp:
         return SAM(base, rho=0.0, network=network)
     options = {name: values[name] for name in OPTIONS[values["method"]]}
-    return OPTIMIZERS[values["method"]].function(base, rho=values["rho"], network=network, **options)
+    if options.get("alpha") == -1:
+        del options["alpha"]
+    method = OPTIMIZERS[values["method"]].function
+    return method(base, rho=values["rho"], network=network, masks=values["masks"], **options)
 
 
 def rate_at(recipe: Recipe, step: int, total: int) -> float:

@@ -6,98 +6,14 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sharpscope.errors import UsageError
+from sharpscope.training.guard import same_sets
+from sharpscope.training.keys import METHODS, SECTIONS, Key
 
-
-class Key(NamedTuple):
-    """One key of a recipe.
-
-    Attributes:
-        default: Its value where a recipe does not say; its type is the key's type.
-        meaning: The comment behind it.
-        choices: Allowed words, () for any.
-    """
-
-    default: Any
-    meaning: str
-    choices: tuple[str, ...] = ()
-
-
-METHODS = ("none", "sam", "asam", "gsam", "friendly-sam", "looksam")
-BASES = ("adam", "adamw", "sgd")
-
-SECTIONS: dict[str, dict[str, Key]] = {
-    "": {
-        "name": Key("detector", "what the column `recipe` of the results calls it"),
-        "seed": Key(0, "of weights, order, crops, augmentation and dropout"),
-    },
-    "data": {
-        "train": Key([], "sets to train on, as `measure --sets` takes them"),
-        "dev": Key([], "sets on which the best epoch is chosen: of the source domain, never one under test"),
-        "tested_on": Key([], "sets that will be tested; choosing on one of them is refused"),
-        "in_domain": Key([], "sets under test of the same speakers, attacks and channels as training"),
-        "root": Key("", "folder that holds the corpora; empty takes SHARPSCOPE_DATA"),
-        "limit": Key(0, "trials of each set, drawn class-balanced by seed; 0 takes all"),
-        "samples": Key(0, "length of a trial in samples; 0 takes the architecture's"),
-        "memory_gib": Key(2.0, "decoded audio that is kept in memory"),
-        "workers": Key(0, "processes that decode and augment"),
-    },
-    "model": {
-        "arch": Key("tiny", "architecture, see `docs/detectors.md`"),
-        "args": Key({}, "its arguments"),
-        "init": Key("", "checkpoint to start from"),
-        "frontend": Key("", "pretrained wav2vec 2.0, HuBERT or WavLM to start an ssl architecture from"),
-        "freeze": Key([], "names, or beginnings of names, of parameters that stay as they are"),
-    },
-    "optimizer": {
-        "base": Key("adam", "torch optimiser", BASES),
-        "lr": Key(1e-3, "learning rate at the start"),
-        "weight_decay": Key(0.0, "the base optimiser's; it never enters the ascent"),
-        "beta1": Key(0.9, "Adam's, or the momentum of SGD"),
-        "beta2": Key(0.999, "Adam's"),
-        "method": Key("none", "sharpness-aware method around it", METHODS),
-        "rho": Key(0.05, "radius of the ascent"),
-        "rho_end": Key(-1.0, "radius at the end, reached linearly; -1 keeps it"),
-        "eta": Key(0.01, "ASAM: added to the size of every weight"),
-        "vectors": Key("plain", "ASAM: biases and scales move `plain` or `adaptive`", ("plain", "adaptive")),
-        "alpha": Key(0.1, "GSAM: weight of the gap; LookSAM: of the direction used again"),
-        "sigma": Key(1.0, "FriendlySAM: share of the averaged gradient that is taken out"),
-        "decay": Key(0.9, "FriendlySAM: of the average"),
-        "k": Key(5, "LookSAM: steps from one ascent to the next"),
-        "clip": Key(0.0, "largest norm of the gradient; 0 does not clip"),
-        "replicas": Key("synchronised", "several processes share the ascent, or each has its own (SAM, ASAM)",
-                        ("synchronised", "own")),
-    },
-    "schedule": {
-        "epochs": Key(20, "passes over the training sets"),
-        "batch_size": Key(24, "trials in a step, over all processes"),
-        "micro_batch": Key(0, "trials that go through the network at once; 0 takes the batch"),
-        "lr": Key("cosine", "how the learning rate goes down", ("cosine", "constant")),
-        "lr_end": Key(0.0, "learning rate at the end of the cosine"),
-        "warmup": Key(0, "steps in which the learning rate rises from 0"),
-        "patience": Key(0, "epochs without a better dev EER before it ends; 0 runs them all"),
-        "average_from": Key(-1, "epoch from which weights are averaged densely (SWAD); -1 does not"),
-    },
-    "loss": {
-        "spoof_weight": Key(0.5, "weight of a spoofed trial in the weighted mean of cross-entropy"),
-        "bonafide_weight": Key(0.5, "weight of a bona fide trial"),
-    },
-    "augment": {
-        "crop": Key("random", "which part of a long trial is heard", ("random", "first")),
-        "rawboost": Key(0, "0 none, 1 convolutive, 2 impulsive, 3 stationary, 4 all in series, 5: 1 and 2"),
-        "noise": Key(0.0, "share of trials that get white noise of 10 to 40 dB"),
-        "codec": Key(0.0, "share of trials that go through a random codec"),
-    },
-    "run": {
-        "device": Key("auto", "auto, cpu or cuda:N"),
-        "amp": Key("off", "mixed precision of the passes", ("off", "bf16", "fp16")),
-        "deterministic": Key(True, "ask torch for deterministic kernels"),
-        "save_every": Key(0, "steps between saved states; 0 saves after every epoch"),
-        "tensorboard": Key(False, "write events for TensorBoard too (extra `track`)"),
-    },
-}  # fmt: skip
+# Counts above it are slips of the hand, and some would not fit a float.
+LARGEST = 2**53
 
 
 class Recipe:
@@ -154,9 +70,9 @@ class Recipe:
         return bool(self.values["optimizer"]["method"] != "none")
 
     def leaked(self) -> list[str]:
-        """Return the sets that the best epoch is chosen on although they will be tested."""
+        """Return the dev sets that name the same part of the same corpus, or the same file, as a tested set."""
         data = self.values["data"]
-        return sorted({*data["dev"]} & {*data["tested_on"]})
+        return same_sets(data["dev"], data["tested_on"])
 
     def with_values(self, changes: Mapping[str, Any]) -> Recipe:
         """Return the recipe with some keys changed.
@@ -186,37 +102,33 @@ class Recipe:
         return Recipe(nested)
 
     def _check(self, where: str, named: bool) -> None:
+        """Check what no key can say alone."""
         self._named = named
         schedule, optimizer = self.values["schedule"], self.values["optimizer"]
-        for section, name in (("schedule", "epochs"), ("schedule", "batch_size"), ("optimizer", "k")):
-            if self.values[section][name] < 1:
-                raise UsageError(
-                    f"{where}: {section}.{name} is {self.values[section][name]}; it is at least 1"
-                )
-        if not optimizer["lr"] > 0:
-            raise UsageError(f"{where}: optimizer.lr is {optimizer['lr']}; a learning rate is positive")
         if schedule["average_from"] >= schedule["epochs"]:
             raise UsageError(
-                f"{where}: schedule.average_from is not before the last of {schedule['epochs']} epochs"
+                f"{where}: schedule.average_from is {schedule['average_from']}, which is not before the last of "
+                f"{schedule['epochs']} epochs"
+            )
+        if schedule["average"] == "swad" and schedule["average_from"] >= 0 and not self.values["data"]["dev"]:
+            raise UsageError(
+                f'{where}: schedule.average = "swad" finds its window by the dev loss; name data.dev'
             )
         if optimizer["replicas"] == "own" and optimizer["method"] not in ("sam", "asam"):
             raise UsageError(
                 f'{where}: optimizer.replicas = "own" is for sam and asam, not {optimizer["method"]}'
             )
-        if not 0 <= self.values["augment"]["rawboost"] <= 5:
-            raise UsageError(
-                f"{where}: augment.rawboost is {self.values['augment']['rawboost']}; it is 0 to 5"
-            )
 
 
-def read_recipe(path: str | Path) -> Recipe:
+def read_recipe(path: str | Path, *, beside: Path | None = None) -> Recipe:
     """Read a recipe from a file.
 
     Args:
         path: TOML.
+        beside: Folder that paths in it are relative to; None takes its own.
 
     Returns:
-        The recipe; paths of sets in it are relative to its folder.
+        The recipe.
 
     Raises:
         UsageError: If it is not there, not TOML, or says something unknown.
@@ -229,12 +141,14 @@ def read_recipe(path: str | Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not TOML ({error}); `sharpscope train --template` prints one") from error
     recipe = Recipe(given, str(path))
-    for name in ("init", "frontend"):
-        if recipe["model"][name]:
-            recipe["model"][name] = str((path.parent / recipe["model"][name]).resolve())
+    beside = beside or path.parent
+    if recipe["model"]["init"]:
+        recipe["model"]["init"] = str((beside / recipe["model"]["init"]).resolve())
+    if (beside / recipe["model"]["frontend"]).is_file():
+        recipe["model"]["frontend"] = str((beside / recipe["model"]["frontend"]).resolve())
     data = recipe["data"]
     for name in ("train", "dev", "tested_on", "in_domain"):
-        data[name] = [_beside(path.parent, spec) for spec in data[name]]
+        data[name] = [_beside(beside, spec) for spec in data[name]]
     return recipe
 
 
@@ -254,7 +168,7 @@ def template() -> str:
     for section, keys in SECTIONS.items():
         lines += ["", f"[{section}]"] if section else []
         for name, key in keys.items():
-            words = f" ({', '.join(key.choices)})" if key.choices else ""
+            words = f" ({', '.join(word or 'empty' for word in key.choices)})" if key.choices else ""
             lines.append(f"{f'{name} = {toml(key.default)}':32s}# {key.meaning}{words}")
     return "\n".join(lines) + "\n"
 
@@ -316,6 +230,12 @@ def locate(name: str) -> tuple[str, str]:
 def _unknown(where: str, section: str, name: str) -> str:
     everything = [f"{s}.{k}" if s else k for s, keys in SECTIONS.items() for k in keys]
     full = f"{section}.{name}" if section else name
+    titles = difflib.get_close_matches(name, [s for s in SECTIONS if s], n=1, cutoff=0.7)
+    if not section and titles:
+        return (
+            f"{where}: there is no key '{name}'; did you mean the section [{titles[0]}]? "
+            "`sharpscope train --template` lists all"
+        )
     near = difflib.get_close_matches(full, everything, n=1, cutoff=0.5)
     if not near:
         last = difflib.get_close_matches(
@@ -329,17 +249,23 @@ def _unknown(where: str, section: str, name: str) -> str:
 def _checked(where: str, section: str, name: str, value: Any, key: Key) -> Any:
     full = f"{section}.{name}" if section else name
     wanted = type(key.default)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST:
         value = float(value)
     if isinstance(value, bool) != (wanted is bool) or not isinstance(value, wanted):
         raise UsageError(
             f"{where}: {full} is {value!r:.60}; it must be of type {wanted.__name__}, such as {toml(key.default)}"
         )
+    if wanted is int and abs(value) > LARGEST:
+        raise UsageError(f"{where}: {full} is {value!r:.60}; no whole number here is above {LARGEST}")
     if wanted is list and not all(isinstance(item, str) for item in value):
         raise UsageError(f"{where}: {full} must be a list of texts")
-    if key.choices and value not in key.choices:
-        raise UsageError(f"{where}: {full} is '{value}'; it is one of {', '.join(key.choices)}")
+    if not key.fits(value):
+        raise UsageError(f"{where}: {full} is {_shown(value)}; it is {key.allowed}")
     return value
+
+
+def _shown(value: Any) -> str:
+    return f"'{value:.60}'" if isinstance(value, str) else f"{value!r:.60}"
 
 
 def _as_type(text: Any, default: Any, name: str) -> Any:

@@ -1,13 +1,14 @@
 """One training run, from a recipe to checkpoints: a loop that can be killed at any step and goes on bit for bit.
 
 Nothing random has a state to lose: order, crops and augmentation are drawn from (seed, epoch, trial), dropout from
-(seed, step). What is saved are the weights, the optimiser, and what the log said so far.
+(seed, step, process). What is saved are the weights, the optimiser, and what the log said so far.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,22 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 import sharpscope
-from sharpscope.detectors import ARCHITECTURES, Detector
+from sharpscope.detectors import Detector
 from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.devices import Share, keep_freed_memory
-from sharpscope.errors import SharpscopeError
+from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.progress import Meter, progress
-from sharpscope.scoring.eer import equal_error_rate
-from sharpscope.training.average import DenseAverage
-from sharpscope.training.data import Listed, TrainingTrials, listed, load, order_of
+from sharpscope.training.averages import make_average
+from sharpscope.training.conventions import DECLARED, conventions
+from sharpscope.training.data import TrainingTrials, listed, load, order_of
+from sharpscope.training.esam import ESAM
+from sharpscope.training.frontend import prepare
 from sharpscope.training.optimizer import make_optimizer, radius_at, rate_at
 from sharpscope.training.recipe import Recipe
+from sharpscope.training.replicas import Replicas, device_of, process_group
+from sharpscope.training.selection import NOTHING, DevResult, DevSets, rank_of
 from sharpscope.training.start import start
-from sharpscope.training.state import load_state, save_state, write_log
+from sharpscope.training.state import load_state, open_folder, save_state, write_log
 
 COUNTERS = ("step", "epoch", "best", "best_epoch", "losses", "log")
 
@@ -41,38 +46,69 @@ class Training:
         recipe: How to train.
         folder: Where to write.
         share: This process.
+        leaked: Dev sets with trials under test, for the record.
 
     Attributes:
         network: What is trained.
+        spec: How it takes audio, as `measure` will.
         step: Steps taken.
         epoch: Epochs finished.
+
+    Raises:
+        UsageError: If the recipe does not fit the data, the network or this machine.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, share: Share) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, share: Share, leaked: Sequence[str] = ()) -> None:
         self.recipe = recipe
         self.folder = folder
         self.share = share
-        self.device = _device(recipe["run"]["device"], share)
+        self.leaked = list(leaked)
+        self.device = device_of(recipe["run"]["device"], share)
+        self.replicas = Replicas(share, self.device)
+        if recipe["schedule"]["batch_size"] < share.world:
+            raise UsageError(
+                f"schedule.batch_size is {recipe['schedule']['batch_size']} for {share.world} processes; each needs a "
+                "trial of every batch"
+            )
         if recipe["run"]["deterministic"]:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             torch.use_deterministic_algorithms(True, warn_only=True)
         keep_freed_memory()
         self.network = start(recipe).to(self.device)
-        self.spec = ARCHITECTURES[recipe["model"]["arch"]].spec
+        self.spec = conventions(recipe)
+        self.frontend = prepare(recipe, self.network)
+        self._check_length()
         self.optimizer = make_optimizer(recipe, self.network)
         amp = recipe["run"]["amp"]
         self.scaler = torch.amp.GradScaler(self.device.type, init_scale=2.0**12) if amp == "fp16" else None
-        self.average = DenseAverage(self.network) if recipe["schedule"]["average_from"] >= 0 else None
-        self.train_trials = listed(recipe, "train")
-        self.dev_trials = listed(recipe, "dev") if recipe["data"]["dev"] else None
-        self.n_samples = recipe["data"]["samples"] or self.spec.n_samples or 64_600
-        self.trials = TrainingTrials(self.train_trials, recipe, self.spec.sample_rate, self.n_samples)
-        self._dev_waves: list[tuple[Tensor, np.ndarray]] = []
+        self.average = make_average(recipe["schedule"], self.network)
+        self.trials = TrainingTrials.of(listed(recipe, "train"), recipe, self.spec)
+        self.dev: DevSets | None = None
+        if recipe["data"]["dev"]:
+            self.dev = DevSets(recipe, listed(recipe, "dev"), self.spec, self.replicas)
+        self.dev_result = NOTHING
         self.step = self.epoch = 0
-        self.best = float("inf")
+        self.best: list[float] = [math.inf]
         self.best_epoch = -1
         self.losses: list[float] = []
         self.log: list[dict[str, Any]] = []
+        self._before: list[Tensor] = []
+
+    def _check_length(self) -> None:
+        """Run one wave, so that a length the network cannot take is told before anything else."""
+        wave = torch.randn(2, self.spec.n_samples or 0, generator=torch.Generator().manual_seed(0))
+        self.network.eval()
+        try:
+            with torch.no_grad():
+                self._logits(wave.to(self.device))
+        except (SharpscopeError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # a network may fail in any way on a length it was not made for
+            line = (str(error) or type(error).__name__).splitlines()[0][:120]
+            raise UsageError(
+                f"{self.spec.arch} cannot take {self.spec.n_samples} samples ({line}); "
+                "data.samples = 0 takes the architecture's own length"
+            ) from error
 
     # The loop.
 
@@ -86,13 +122,13 @@ class Training:
             Why it ended.
         """
         schedule = self.recipe["schedule"]
-        self.folder.mkdir(parents=True, exist_ok=True)
+        open_folder(self.folder)
         self._resume()
-        per_epoch = len(order_of(len(self.train_trials.paths), schedule["batch_size"], self.recipe.seed, 0))
+        per_epoch = len(self._order(0))
         total = per_epoch * schedule["epochs"]
         stopped = "all epochs are done"
         with (
-            _process_group(self.share),
+            process_group(self.share),
             progress(total, "steps", show=show_progress and not self.share.rank) as meter,
         ):
             meter.advance(self.step)
@@ -105,23 +141,30 @@ class Training:
             self._finish()
         return stopped
 
+    def _order(self, epoch: int) -> list[np.ndarray]:
+        schedule = self.recipe["schedule"]
+        return order_of(
+            len(self.trials), schedule["batch_size"], self.recipe.seed, epoch, schedule["last_batch"]
+        )
+
     def _steps(self, per_epoch: int, total: int, meter: Meter) -> None:
         """Take the steps of this epoch that are still to be taken."""
         schedule = self.recipe["schedule"]
+        # What is saved within an epoch has no dev EER yet.
+        self.dev_result = NOTHING
         self.trials.epoch = self.epoch
-        batches = order_of(len(self.trials), schedule["batch_size"], self.recipe.seed, self.epoch)
+        batches = self._order(self.epoch)
         done = self.step - self.epoch * per_epoch
         mine = [batch[self.share.rank :: self.share.world] for batch in batches[done:]]
-        stream = load(self.trials, mine, self.recipe["data"]["workers"])
+        pinned = self.device.type == "cuda"
+        stream = load(self.trials, mine, self.recipe["data"]["workers"], pin_memory=pinned)
         for batch, own in zip(batches[done:], mine, strict=True):
-            waves = next(stream).to(self.device)  # (B, T)
-            torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)
+            waves = next(stream).to(self.device, non_blocking=True)  # (B, T)
+            # Every process draws masks of its own, as it has trials of its own.
+            torch.manual_seed(self.recipe.seed * 1_000_003 + self.step + (self.share.rank << 56))
             loss = self._step(waves, own, batch, total)
             if not np.isfinite(loss):
-                raise SharpscopeError(
-                    f"{self.folder}: the loss is {loss} at step {self.step}; the last good state is in last.pt. Lower "
-                    "optimizer.lr or optimizer.rho, or set optimizer.clip, and start in a new folder"
-                )
+                raise SharpscopeError(self._diverged(loss))
             self.step += 1
             self.losses.append(loss)
             if self.average is not None and self.epoch >= schedule["average_from"]:
@@ -132,11 +175,22 @@ class Training:
             if every and self.step % every == 0 and self.step % per_epoch:
                 self._save()
 
+    def _diverged(self, loss: float) -> str:
+        kept = (
+            "the last good state is in last.pt"
+            if (self.folder / "last.pt").exists()
+            else "nothing was saved yet"
+        )
+        return (
+            f"{self.folder}: the loss is {loss} at step {self.step}; {kept}. Lower optimizer.lr or optimizer.rho, or "
+            "set optimizer.clip, and start in a new folder"
+        )
+
     def _step(self, waves: Tensor, own: np.ndarray, batch: np.ndarray, total: int) -> float:
         optimizer = self.recipe["optimizer"]
         self.network.train()
         for group in self.optimizer.base.param_groups:
-            group["lr"] = rate_at(self.recipe, self.step, total)
+            group["lr"] = rate_at(self.recipe, self.step, total) * group["scale"]
         if self.recipe.sharp:
             self.optimizer.rho = radius_at(self.recipe, self.step, total)
         passes = iter(range(2))
@@ -144,44 +198,75 @@ class Training:
             lambda: self._backward(waves, own, batch, next(passes)),
             scaler=self.scaler,
             clip=optimizer["clip"] or None,
+            replicas=self.replicas if self._own_ascent else None,
         )
         return float(loss)
 
+    @property
+    def _own_ascent(self) -> bool:
+        """Whether every process climbs by its own part of the batch."""
+        return bool(self.recipe["optimizer"]["replicas"] == "own" and self.recipe.sharp)
+
     def _backward(self, waves: Tensor, own: np.ndarray, batch: np.ndarray, number: int) -> Tensor:
         """Run one pass over this process' part of the batch; gradients are of the loss of the whole batch."""
-        labels, weights = self._weights(own, batch)
-        size = self.recipe["schedule"]["micro_batch"] or len(own)
+        if number == 1 and isinstance(self.optimizer, ESAM):
+            waves, own, batch = self._hurt_most(waves, own, self.optimizer)
+        targets, shares = self._targets(own, batch)
         total = torch.zeros((), device=self.device)
-        kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.recipe["run"]["amp"])
-        for first in range(0, len(own), size):
-            part = slice(first, first + size)
-            with torch.autocast(self.device.type, dtype=kind, enabled=kind is not None):
-                logits = self._logits(waves[part])
-            loss = (cross_entropy(logits.float(), labels[part], reduction="none") * weights[part]).sum()
+        self._before = [] if number == 0 else self._before
+        for part in self._parts_of(own):
+            losses = self._losses(waves[part], targets[part])
+            if number == 0 and isinstance(self.optimizer, ESAM):
+                self._before.append(losses.detach().sum(dim=1))
+            loss = (losses * shares[part]).sum()
             torch.autograd.backward(loss if self.scaler is None else self.scaler.scale(loss))
             total += loss.detach()
-        alone = number == 0 and self.recipe["optimizer"]["replicas"] == "own" and self.recipe.sharp
-        return self._summed(total, gradients=not alone)
+        if not (number == 0 and self._own_ascent):
+            self.replicas.sum_gradients(self.optimizer.parameters)
+        return self.replicas.sum(total)
 
-    def _summed(self, total: Tensor, *, gradients: bool) -> Tensor:
-        if self.share.alone:
-            return total
-        parameters = self.optimizer.parameters if gradients else []
-        for p in parameters:
-            if p.grad is None:
-                p.grad = torch.zeros_like(p)
-            torch.distributed.all_reduce(p.grad)
-        torch.distributed.all_reduce(total)
-        return total
+    def _parts_of(self, own: np.ndarray) -> Iterator[slice]:
+        size = self.recipe["schedule"]["micro_batch"] or max(len(own), 1)
+        return (slice(first, first + size) for first in range(0, len(own), size))
 
-    def _weights(self, own: np.ndarray, batch: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Labels of own trials, and their shares in the weighted mean over the batch of all processes."""
+    def _hurt_most(
+        self, waves: Tensor, own: np.ndarray, optimizer: ESAM
+    ) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """Return the trials of ESAM's second pass, own ones and those of all processes."""
+        targets, _ = self._targets(own, own)
+        with torch.no_grad():
+            after = [self._losses(waves[part], targets[part]).sum(dim=1) for part in self._parts_of(own)]
+        kept = np.zeros(0, dtype=np.int64)
+        if len(own):
+            kept = optimizer.select(torch.cat(self._before), torch.cat(after)).cpu().numpy()
+        everybody = np.concatenate(
+            [one.numpy() for one in self.replicas.gathered(torch.from_numpy(own[kept]))]
+        )
+        return waves[kept], own[kept], everybody
+
+    def _losses(self, waves: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropies by class, (B, 2): of a trial that is a mixture both columns count."""
+        kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.recipe["run"]["amp"])
+        with torch.autocast(self.device.type, dtype=kind, enabled=kind is not None):
+            logits = self._logits(waves)
+        classes = torch.tensor([0, 1], device=self.device).expand(len(waves), 2)
+        both = [cross_entropy(logits.float(), classes[:, k], reduction="none") for k in (0, 1)]
+        # A class that is not in the mixture must not count even where its loss is infinite.
+        return torch.where(targets > 0, torch.stack(both, dim=1), 0.0) * targets
+
+    def _targets(self, own: np.ndarray, batch: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Shares of the classes in own trials, and their weights in the mean over the batch of all processes."""
         loss = self.recipe["loss"]
         by_class = np.array([loss["spoof_weight"], loss["bonafide_weight"]])
-        labels = self.train_trials.labels
-        shares = by_class[labels[own]] / max(by_class[labels[batch]].sum(), 1e-12)
+
+        def mixture(indices: np.ndarray) -> np.ndarray:
+            bonafide = self.trials.targets(indices)
+            return np.stack([1 - bonafide, bonafide], axis=1)  # (B, 2)
+
+        whole = max(float((mixture(batch) * by_class).sum()), 1e-12)
+        shares = np.broadcast_to(by_class / whole, (len(own), 2)).copy()
         return (
-            torch.as_tensor(labels[own], device=self.device),
+            torch.as_tensor(mixture(own), dtype=torch.float32, device=self.device),
             torch.as_tensor(shares, dtype=torch.float32, device=self.device),
         )
 
@@ -191,67 +276,48 @@ class Training:
 
     def _end_of_epoch(self) -> None:
         self.epoch += 1
-        eer, dev_loss = self._dev()
+        self.replicas.share_buffers(self.network)
+        self.dev_result = self._dev()
+        result = self.dev_result
         self.log.append(
             {
                 "epoch": self.epoch,
                 "step": self.step,
-                "lr": self.optimizer.base.param_groups[0]["lr"],
+                "lr": max(group["lr"] for group in self.optimizer.base.param_groups),
                 "rho": self.optimizer.rho if self.recipe.sharp else 0.0,
                 "loss": float(np.mean(self.losses)),
-                "dev_eer": eer,
-                "dev_loss": dev_loss,
+                "dev_eer": result.eer,
+                "dev_loss": result.loss,
+                "dev_eers": ";".join(repr(eer) for eer in result.by_set),
             }
         )
         self.losses = []
-        # Equal error rates are common on small sets: the loss decides between them.
-        score = eer + 1e-6 * dev_loss if np.isfinite(eer) else -float(self.epoch)
-        if score < self.best:
-            self.best, self.best_epoch = score, self.epoch
-            self._checkpoint("best.pt")
+        if self.average is not None and self.epoch > self.recipe["schedule"]["average_from"]:
+            self.average.end_of_epoch(result.loss)
+        rank = rank_of(result, self.epoch, self.recipe["schedule"]["ties"])
+        if rank < self.best:
+            self.best, self.best_epoch = rank, self.epoch
+            self._checkpoint("best")
         self._save()
 
-    def _dev(self) -> tuple[float, float]:
+    def _dev(self) -> DevResult:
         """EER and mean loss on the dev sets; NaN where there are none."""
-        if self.dev_trials is None:
-            return float("nan"), float("nan")
+        if self.dev is None:
+            return NOTHING
         self.network.eval()
-        if not self._dev_waves:
-            self._dev_waves = list(
-                _dev_batches(self.dev_trials, self.recipe, self.spec.sample_rate, self.n_samples)
-            )
-        logits, labels = [], []
-        with torch.no_grad():
-            for waves, own in self._dev_waves:
-                logits.append(self._logits(waves.to(self.device)).double().cpu())
-                labels.append(own)
-        joined, truth = torch.cat(logits), np.concatenate(labels)
-        scores = joined.diff(dim=1)[:, 0].numpy()
-        if not np.isfinite(scores).all():
-            raise SharpscopeError(
-                f"{self.folder}: scores of the dev set are not finite after epoch {self.epoch}"
-            )
-        eer = equal_error_rate(scores[truth == 1], scores[truth == 0]).eer
-        found = torch.tensor(
-            [eer, float(cross_entropy(joined, torch.from_numpy(truth)))], dtype=torch.float64
-        )
-        if not self.share.alone:
-            # Statistics of batch norm differ between processes; all must agree on when to stop.
-            found = found.to(self.device)
-            torch.distributed.broadcast(found, 0)
-        return float(found[0]), float(found[1])
+        return self.dev.score(self._logits, f"{self.folder}, epoch {self.epoch}")
 
     def _finish(self) -> None:
-        if self.average is not None and self.average.count:
+        if self.average is not None and not self.average.empty:
             self.average.into(self.network)
             self.average.refresh_statistics(self.network, self._sample_of_training)
-            self._checkpoint("averaged.pt")
+            self.dev_result = self._dev()
+            self._checkpoint(
+                "averaged", averaged=f"{self.recipe['schedule']['average']}, {self.average.note}"
+            )
 
     def _sample_of_training(self) -> Iterator[Callable[[], Any]]:
-        batches = order_of(
-            len(self.trials), self.recipe["schedule"]["batch_size"], self.recipe.seed, self.epoch
-        )
-        for waves in load(self.trials, batches, 0):
+        for waves in load(self.trials, self._order(self.epoch), self.recipe["data"]["workers"]):
             yield partial(self._logits, waves.to(self.device))
 
     def _patience_is_over(self) -> bool:
@@ -259,35 +325,47 @@ class Training:
         return bool(patience and self.best_epoch >= 0 and self.epoch - self.best_epoch >= patience)
 
     def _dev_text(self) -> str:
-        return f", dev EER {self.log[-1]['dev_eer']:.1%}" if self.log and self.dev_trials is not None else ""
+        return f", dev EER {self.log[-1]['dev_eer']:.1%}" if self.log and self.dev is not None else ""
 
     @property
     def best_eer(self) -> float:
         """Of the best epoch on the dev sets; NaN without any."""
-        return float(min((row["dev_eer"] for row in self.log), default=float("nan")))
+        return float(self.log[self.best_epoch - 1]["dev_eer"]) if self.log else float("nan")
 
-    def _record(self) -> dict[str, Any]:
-        recipe = self.recipe
+    def _record(self, weights: str, **more: Any) -> dict[str, Any]:
+        """What a checkpoint says about itself: everything that `measure` has to do alike."""
+        recipe, name = self.recipe, self.folder.resolve().name
+        eer = self.dev_result.eer
         return {
-            "name": self.folder.resolve().name,
+            "name": name if weights == "best" else f"{name}-{weights}",
             "arch": recipe["model"]["arch"],
             "arch_args": recipe["model"]["args"],
+            "spec": {key: value for key, value in self.spec.to_dict().items() if key in DECLARED},
+            "weights": weights,
+            "loss_weights": {
+                "spoof": recipe["loss"]["spoof_weight"],
+                "bonafide": recipe["loss"]["bonafide_weight"],
+            },
+            "frontend": self.frontend,
             "recipe": recipe.title,
             "seed": recipe.seed,
             "trained_on": recipe["data"]["train"],
             "selected_on": recipe["data"]["dev"],
+            "selection_limit": recipe["data"]["limit"],
+            "dev_eer": None if math.isnan(eer) else eer,
             "in_domain": recipe["data"]["in_domain"],
-            "selected_on_a_tested_set": recipe.leaked(),
+            "selected_on_a_tested_set": self.leaked,
             "values": recipe.values,
             "epoch": self.epoch,
             "version": sharpscope.__version__,
             "torch": str(torch.__version__),
+            **more,
         }
 
-    def _checkpoint(self, name: str) -> None:
+    def _checkpoint(self, weights: str, **more: Any) -> None:
         if not self.share.rank:
             state = {k: v.detach().cpu() for k, v in self.network.state_dict().items()}
-            write_checkpoint(self.folder / name, state, self._record())
+            write_checkpoint(self.folder / f"{weights}.pt", state, self._record(weights, **more))
 
     def _parts(self) -> dict[str, Any]:
         """Whatever has a state of its own."""
@@ -297,7 +375,7 @@ class Training:
     def _save(self) -> None:
         if self.share.rank:
             return
-        self._checkpoint("last.pt")
+        self._checkpoint("last")
         state = {name: part.state_dict() for name, part in self._parts().items()}
         state |= {"network": self.network.state_dict(), "recipe": repr(self.recipe.values)}
         state |= {name: getattr(self, name) for name in COUNTERS}
@@ -313,35 +391,3 @@ class Training:
             part.load_state_dict(state[name])
         for name in COUNTERS:
             setattr(self, name, state[name])
-
-
-def _dev_batches(
-    trials: Listed, recipe: Recipe, sample_rate: int, n_samples: int
-) -> Iterator[tuple[Tensor, np.ndarray]]:
-    plain = Recipe({"augment": {"crop": "first"}, "data": {"memory_gib": 0.0}})
-    own = TrainingTrials(trials, plain, sample_rate, n_samples)
-    size = recipe["schedule"]["micro_batch"] or recipe["schedule"]["batch_size"]
-    batches = [np.arange(i, min(i + size, len(own))) for i in range(0, len(own), size)]
-    for waves, batch in zip(load(own, batches, 0), batches, strict=True):
-        yield waves, trials.labels[batch]
-
-
-def _device(name: str, share: Share) -> torch.device:
-    if name == "auto":
-        name = f"cuda:{share.local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
-class _process_group:
-    """The processes that torchrun started, for as long as they train together."""
-
-    def __init__(self, share: Share) -> None:
-        self.share = share
-
-    def __enter__(self) -> None:
-        if not self.share.alone:
-            torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-
-    def __exit__(self, *_: object) -> None:
-        if not self.share.alone:
-            torch.distributed.destroy_process_group()

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sharpscope.errors import UsageError
+from sharpscope.training.replicas import Replicas
 from sharpscope.training.vectors import finite, norm, not_negative, random_state, scaled, set_random_state
 
 Closure = Callable[[], Tensor]
@@ -30,9 +32,10 @@ class SAM:
         base: Any torch optimiser; its parameter groups are the parameters.
         rho: Length of the ascent; 0 is the base optimiser itself, bit for bit.
         network: Its buffers (batch-norm statistics) count the first pass only; None leaves buffers alone.
+        masks: Dropout in the second pass: the "same" as in the first, or "fresh", as in code that does not care.
 
     Raises:
-        UsageError: If rho is negative or not finite.
+        UsageError: If rho is negative or not finite, or masks is neither.
 
     Example:
         >>> w = torch.nn.Parameter(torch.tensor([3.0, 4.0]))
@@ -48,9 +51,17 @@ class SAM:
     """
 
     def __init__(
-        self, base: torch.optim.Optimizer, *, rho: float = 0.05, network: nn.Module | None = None
+        self,
+        base: torch.optim.Optimizer,
+        *,
+        rho: float = 0.05,
+        network: nn.Module | None = None,
+        masks: str = "same",
     ) -> None:
         not_negative("rho", rho)
+        if masks not in ("same", "fresh"):
+            raise UsageError(f"masks is '{masks}'; it must be same or fresh")
+        self.masks = masks
         self.base = base
         self.rho = rho
         self.network = network
@@ -66,6 +77,7 @@ class SAM:
         *,
         scaler: torch.amp.GradScaler | None = None,
         clip: float | None = None,
+        replicas: Replicas | None = None,
     ) -> Tensor:
         """Take one step.
 
@@ -75,6 +87,8 @@ class SAM:
                 calls backward several times; with a scaler it scales the loss before backward.
             scaler: Of mixed precision. A pass that overflows skips the step, as ever.
             clip: Largest norm of the gradient that the base optimiser is given.
+            replicas: Other processes, each with an ascent of its own: the first pass' gradients are this process'
+                alone. An overflow in one of them skips the step of all.
 
         Returns:
             The loss of the first pass, at the weights themselves.
@@ -83,13 +97,21 @@ class SAM:
         self.base.zero_grad(set_to_none=True)
         loss = closure()
         gradients = self._gradients(scaler)
-        if self.rho and self._needs_ascent() and finite(gradients):
+        climbs = bool(self.rho and self._needs_ascent() and finite(gradients))
+        if replicas is not None:
+            climbs = replicas.agree(climbs)
+        if climbs:
             after = random_state()
             with self._kept_buffers(), self._perturbed(self._ascent(gradients)):
                 self.base.zero_grad(set_to_none=True)
-                set_random_state(before)
+                if self.masks == "same":
+                    set_random_state(before)
                 closure()
-            set_random_state(after)
+            if self.masks == "same":
+                set_random_state(after)
+        elif replicas is not None:
+            # Nobody climbs: the step is that of the first pass, summed, so that an overflow reaches everybody.
+            replicas.sum_gradients(self.parameters)
         self._combine(gradients, 1.0 if scaler is None else scaler.get_scale())
         if scaler is not None:
             scaler.unscale_(self.base)

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from sharpscope.detectors import ARCHITECTURES, build
 from sharpscope.detectors.architectures.ssl import PREFIXES, frontend_arguments, split_frontend
 from sharpscope.detectors.fitting import fill
-from sharpscope.detectors.reading import read_checkpoint
-from sharpscope.errors import UsageError, unknown_name
+from sharpscope.detectors.reading import Checkpoint, read_checkpoint
+from sharpscope.errors import SharpscopeError, UsageError, unknown_name
 from sharpscope.training.recipe import Recipe, toml
+from sharpscope.training.shelf import pretrained as find_pretrained
 
 # What transformers' classes with a head put before the names of the front-end.
 WRAPPERS = ("wav2vec2.", "hubert.", "wavlm.")
@@ -34,7 +35,7 @@ def start(recipe: Recipe) -> nn.Module:
     model = recipe["model"]
     if model["arch"] not in ARCHITECTURES:
         raise unknown_name("architecture", model["arch"], ARCHITECTURES)
-    pretrained = _pretrained(Path(model["frontend"])) if model["frontend"] else {}
+    pretrained = _pretrained(find_pretrained(model["frontend"], Path())) if model["frontend"] else {}
     if pretrained:
         sizes = frontend_arguments(pretrained)
         if sizes is None:
@@ -43,12 +44,15 @@ def start(recipe: Recipe) -> nn.Module:
     torch.manual_seed(recipe.seed)
     try:
         network = build(model["arch"], model["args"])
-    except TypeError as error:
-        raise UsageError(f"model.args = {toml(model['args'])} do not fit {model['arch']}: {error}") from error
+    except SharpscopeError:
+        raise
+    except Exception as error:  # a constructor may raise anything on arguments of a recipe
+        line = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise UsageError(f"model.args = {toml(model['args'])} do not fit {model['arch']}: {line}") from error
     if pretrained:
         _fill_frontend(network, pretrained, model)
     if model["init"]:
-        checkpoint = read_checkpoint(Path(model["init"]))
+        checkpoint = _opened(Path(model["init"]), "init")
         fill(network, checkpoint.state, checkpoint.path, ARCHITECTURES[model["arch"]].spec)
     freeze(network, model["freeze"])
     return network
@@ -72,9 +76,23 @@ def freeze(network: nn.Module, names: list[str]) -> None:
             p.requires_grad_(False)
 
 
+def _opened(path: Path, key: str) -> Checkpoint:
+    """Read weights without running code; a file that needs it is converted first, by who trusts it."""
+    try:
+        return read_checkpoint(path)
+    except UsageError as error:
+        advice = (
+            f"run `sharpscope convert {path} {path.with_suffix('.safetensors')} --allow-pickle` and name that"
+        )
+        text = str(error).replace(
+            "pass --allow-pickle if the file is your own", f"if the file is your own, {advice}"
+        )
+        raise UsageError(f"model.{key}: {text}") from error
+
+
 def _pretrained(path: Path) -> dict[str, Tensor]:
     """Read a front-end on its own, under fairseq's names or those of transformers."""
-    state = read_checkpoint(path).state
+    state = _opened(path, "frontend").state
     for wrapper in WRAPPERS:
         if any(name.startswith(wrapper) for name in state):
             state = {name.removeprefix(wrapper): t for name, t in state.items() if name.startswith(wrapper)}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +17,10 @@ import torch
 from sharpscope.devices import this_share
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.progress import progress
+from sharpscope.training.guard import shared_trials
 from sharpscope.training.recipe import Recipe, locate, read_recipe
 from sharpscope.training.run import Training
+from sharpscope.training.state import open_folder
 
 # Keys that only an ascent reads.
 ASCENT = ("rho", "rho_end", "eta", "vectors", "alpha", "sigma", "decay", "k", "replicas")
@@ -64,25 +68,56 @@ def train(
     if not isinstance(recipe, Recipe):
         out = out or Path(recipe).with_suffix("")
         recipe = read_recipe(recipe)
-    leaked = recipe.leaked()
-    if leaked and not force:
-        raise UsageError(
-            f"data.dev and data.tested_on share {', '.join(leaked)}: the best epoch would be chosen on a test set. "
-            "Choose on the source domain, or --force it, which the checkpoint's record will say"
-        )
+    # Sizes of a pretrained front-end are added to it on the way.
+    text = repr(recipe.values)
     folder = Path(out or recipe.title)
     done = finished(folder, recipe)
     if done is not None:
         return done
-    run = Training(recipe, folder, this_share())
-    stopped = run.run(show_progress)
-    report = TrainReport(folder, run.best_eer, run.epoch, stopped)
-    if not run.share.rank:
-        (folder / "done.json").write_text(
-            json.dumps({"recipe": repr(recipe.values), **report._asdict(), "folder": str(folder)}),
-            encoding="utf-8",
-        )
+    leaked = checked_selection(recipe, force=force)
+    try:
+        open_folder(folder)
+        run = Training(recipe, folder, this_share(), leaked)
+        stopped = run.run(show_progress)
+        report = TrainReport(folder, run.best_eer, run.epoch, stopped)
+        if not run.share.rank:
+            (folder / "done.json").write_text(
+                json.dumps({"recipe": text, **report._asdict(), "folder": str(folder)}), encoding="utf-8"
+            )
+    except torch.OutOfMemoryError as error:
+        raise SharpscopeError(
+            f"{folder}: the GPU's memory ran out; set schedule.micro_batch below {recipe['schedule']['batch_size']}, "
+            "run.amp, or frontend.checkpointing, and start in a new folder"
+        ) from error
+    except OSError as error:
+        raise SharpscopeError(
+            f"{folder}: the run stopped ({error}); the same command goes on from there"
+        ) from error
     return report
+
+
+def checked_selection(recipe: Recipe, *, force: bool = False, by_audio: bool | None = None) -> list[str]:
+    """Refuse to choose the best epoch on trials that will be tested.
+
+    Args:
+        recipe: The recipe.
+        force: Do it anyway.
+        by_audio: Compare what is heard too; None does for small sets.
+
+    Returns:
+        The dev sets that share trials with a tested one; empty unless ``force``.
+
+    Raises:
+        UsageError: If they share trials, sets being resolved first: aliases, parts, files.
+    """
+    data = recipe["data"]
+    shared = shared_trials(data["dev"], data["tested_on"], data["root"] or None, by_audio=by_audio)
+    if shared and not force:
+        raise UsageError(
+            f"data.dev and data.tested_on share trials: {'; '.join(map(str, shared[:3]))}. The best epoch would be "
+            "chosen on a test set. Choose on the source domain, or --force it, which the checkpoint's record will say"
+        )
+    return list(dict.fromkeys(one.dev for one in shared))
 
 
 def finished(folder: Path, recipe: Recipe) -> TrainReport | None:
@@ -98,10 +133,14 @@ def finished(folder: Path, recipe: Recipe) -> TrainReport | None:
     path = folder / "done.json"
     if not path.is_file() or not (folder / "best.pt").is_file():
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if found["recipe"] != repr(recipe.values):
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["recipe"] != repr(recipe.values):
+            return None
+        return TrainReport(folder, float(found["dev_eer"]), int(found["epochs"]), str(found["stopped"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        # A damaged note is no note: the run looks at its state itself.
         return None
-    return TrainReport(folder, float(found["dev_eer"]), int(found["epochs"]), str(found["stopped"]))
 
 
 def grid(recipe: Recipe, axes: Mapping[str, Sequence[Any]], seeds: int = 1) -> dict[str, Recipe]:
@@ -147,23 +186,25 @@ def grid(recipe: Recipe, axes: Mapping[str, Sequence[Any]], seeds: int = 1) -> d
 
 
 def train_grid(
-    recipe: str | Path,
+    recipe: str | Path | Recipe,
     axes: Mapping[str, Sequence[Any]],
     *,
     seeds: int = 1,
     out: str | Path | None = None,
     jobs: int = 1,
+    array: tuple[int, int] = (0, 1),
     force: bool = False,
     show_progress: bool = True,
 ) -> list[TrainReport]:
     """Train every recipe of a grid, one folder each; what is done is skipped.
 
     Args:
-        recipe: A TOML file with what they have in common.
+        recipe: A TOML file, or a recipe, with what they have in common.
         axes: Values by key.
         seeds: Seeds of each.
         out: Folder of the folders; None takes the file's name without its ending.
-        jobs: Runs at once; each takes its part of the cores.
+        jobs: Runs at once; each takes its part of the cores, and a GPU of its own where there are several.
+        array: (I, N): only runs I, I + N, ... of the grid, counted from 0, for one task of N of a cluster.
         force: As for `train`.
         show_progress: Show how many are done.
 
@@ -172,10 +213,42 @@ def train_grid(
 
     Raises:
         SharpscopeError: If runs failed; the others are finished first.
+        UsageError: If a key is unknown, or the array has no task of that number.
     """
-    folder = Path(out or Path(recipe).with_suffix(""))
-    recipes = grid(read_recipe(recipe), axes, seeds)
+    if not isinstance(recipe, Recipe):
+        out = out or Path(recipe).with_suffix("")
+        recipe = read_recipe(recipe)
+    folder = Path(out or recipe.title)
+    recipes = part_of(grid(recipe, axes, seeds), array)
     return train_all(recipes, folder, jobs=jobs, force=force, show_progress=show_progress)
+
+
+def part_of(recipes: Mapping[str, Recipe], array: tuple[int, int]) -> dict[str, Recipe]:
+    """Return the runs of one task of a cluster's array.
+
+    Args:
+        recipes: Of the grid, by name.
+        array: (I, N), I from 0 to N - 1.
+
+    Returns:
+        Every N-th, from the I-th.
+
+    Raises:
+        UsageError: If there is no such task, or it has nothing to do.
+
+    Example:
+        >>> list(part_of(dict.fromkeys("abcde", Recipe({})), (1, 2)))
+        ['b', 'd']
+    """
+    number, count = array
+    if not 0 <= number < count:
+        raise UsageError(f"--array is {number}/{count}; it is I/N with I from 0 to N - 1")
+    chosen = dict(list(recipes.items())[number::count])
+    if not chosen:
+        raise UsageError(
+            f"--array is {number}/{count}, and the grid has {len(recipes)} runs; take N up to that"
+        )
+    return chosen
 
 
 def train_all(
@@ -191,7 +264,7 @@ def train_all(
     Args:
         recipes: By the name of their folder.
         out: Folder of the folders.
-        jobs: Runs at once; each takes its part of the cores.
+        jobs: Runs at once; each takes its part of the cores, and a GPU of its own where there are several.
         force: As for `train`.
         show_progress: Show how many are done.
 
@@ -206,9 +279,10 @@ def train_all(
         raise UsageError(f"jobs is {jobs}; at least one run at a time")
     reports: list[TrainReport] = []
     failed: list[str] = []
+    context = multiprocessing.get_context("spawn")
     with (
         progress(len(recipes), "runs", show=show_progress) as meter,
-        ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool,
+        ProcessPoolExecutor(jobs, context, _take_place, (context.Value("i", 0),)) as pool,
     ):
         threads = max(1, torch.get_num_threads() // jobs)
         folder = Path(out)
@@ -219,11 +293,24 @@ def train_all(
                 reports.append(future.result())
             except SharpscopeError as error:
                 failed.append(f"{name}: {error}")
+            except BrokenProcessPool:
+                failed.append(
+                    f"{name}: a process was killed, perhaps for memory; fewer --jobs, and give it again"
+                )
             meter.advance(1)
     if failed:
         more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-        raise SharpscopeError(f"{len(failed)} of {len(recipes)} runs failed; {'; '.join(failed[:3])}{more}")
+        raise SharpscopeError(
+            f"{len(failed)} of {len(recipes)} runs failed, {len(reports)} are done; {'; '.join(failed[:3])}{more}"
+        )
     return reports
+
+
+def _take_place(places: Any) -> None:
+    """Give each process of a grid a number of its own, by which `run.device = "auto"` chooses among GPUs."""
+    with places.get_lock():
+        os.environ["LOCAL_RANK"] = str(places.value)
+        places.value += 1
 
 
 def _one(recipe: Recipe, folder: Path, force: bool, threads: int) -> TrainReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from sharpscope.errors import UsageError
 from sharpscope.training.sam import SAM
-from sharpscope.training.vectors import finite, norm, not_negative, placed, scaled
+from sharpscope.training.vectors import dot, finite, norm, not_negative, placed, scaled
 
 
 class ASAM(SAM):
@@ -25,6 +26,7 @@ class ASAM(SAM):
         vectors: What T is for biases and the scales of normalisation (parameters of one dimension): "adaptive" as
             for weights, "plain" for T = 1, as the authors' code has it.
         network: As for `SAM`.
+        masks: As for `SAM`.
 
     Raises:
         UsageError: If rho or eta is negative, or the policy is neither.
@@ -38,8 +40,9 @@ class ASAM(SAM):
         eta: float = 0.01,
         vectors: str = "plain",
         network: nn.Module | None = None,
+        masks: str = "same",
     ) -> None:
-        super().__init__(base, rho=rho, network=network)
+        super().__init__(base, rho=rho, network=network, masks=masks)
         not_negative("eta", eta)
         if vectors not in ("plain", "adaptive"):
             raise UsageError(f"vectors is '{vectors}'; it must be plain or adaptive")
@@ -67,6 +70,7 @@ class GSAM(SAM):
         rho: Length of the ascent.
         alpha: Weight of the gap.
         network: As for `SAM`.
+        masks: As for `SAM`.
 
     Raises:
         UsageError: If rho or alpha is negative.
@@ -79,8 +83,9 @@ class GSAM(SAM):
         rho: float = 0.05,
         alpha: float = 0.1,
         network: nn.Module | None = None,
+        masks: str = "same",
     ) -> None:
-        super().__init__(base, rho=rho, network=network)
+        super().__init__(base, rho=rho, network=network, masks=masks)
         not_negative("alpha", alpha)
         self.alpha = alpha
 
@@ -89,10 +94,10 @@ class GSAM(SAM):
             return
         pairs = [(p.grad, g) for p, g in zip(self.parameters, gradients, strict=True) if p.grad is not None]
         both = [(there, g) for there, g in pairs if g is not None]
-        squares = sum(float(there.double().square().sum()) for there, _ in pairs)
+        squares = dot([(there, there) for there, _ in pairs])
         if squares == 0:
             return
-        along = sum(float((there.double() * g.double()).sum()) for there, g in both) * scale / squares
+        along = dot(both) * scale / squares
         with torch.no_grad():
             for there, g in pairs:
                 here = torch.zeros_like(there) if g is None else g * scale
@@ -111,6 +116,7 @@ class FriendlySAM(SAM):
         sigma: Share of the averaged gradient that is taken out.
         decay: Lambda, of the average.
         network: As for `SAM`.
+        masks: As for `SAM`.
 
     Raises:
         UsageError: If rho or sigma is negative, or decay is not in [0, 1).
@@ -124,8 +130,9 @@ class FriendlySAM(SAM):
         sigma: float = 1.0,
         decay: float = 0.9,
         network: nn.Module | None = None,
+        masks: str = "same",
     ) -> None:
-        super().__init__(base, rho=rho, network=network)
+        super().__init__(base, rho=rho, network=network, masks=masks)
         not_negative("sigma", sigma)
         if not 0 <= decay < 1:
             raise UsageError(f"decay is {decay}; it must be at least 0 and below 1")
@@ -164,6 +171,7 @@ class LookSAM(SAM):
         k: Steps from one ascent to the next; 1 is SAM.
         alpha: Weight of the direction that is used again.
         network: As for `SAM`.
+        masks: As for `SAM`.
 
     Raises:
         UsageError: If rho or alpha is negative, or k is below 1.
@@ -177,8 +185,9 @@ class LookSAM(SAM):
         k: int = 5,
         alpha: float = 0.7,
         network: nn.Module | None = None,
+        masks: str = "same",
     ) -> None:
-        super().__init__(base, rho=rho, network=network)
+        super().__init__(base, rho=rho, network=network, masks=masks)
         not_negative("alpha", alpha)
         if k < 1:
             raise UsageError(f"k is {k}; it must be 1 or more")
@@ -191,13 +200,16 @@ class LookSAM(SAM):
         return self._count % self.k == 0
 
     def _combine(self, gradients: list[Tensor | None], scale: float) -> None:
-        if not self.rho or not finite(gradients):
-            return
         length = norm(gradients)
+        if not self.rho or not math.isfinite(length):
+            return
         if self._needs_ascent():
             there = [None if p.grad is None else p.grad / scale for p in self.parameters]
+            if not finite(there):
+                # The step is skipped, and the next one climbs again: a direction that overflowed is of no use.
+                return
             pairs = list(zip(there, gradients, strict=True))
-            along = sum(float((s * g).sum()) for s, g in pairs if s is not None and g is not None) / length**2
+            along = dot([(s, g) for s, g in pairs if s is not None and g is not None]) / length**2
             self._kept = [None if s is None else s - (along * g if g is not None else 0) for s, g in pairs]
         elif self._kept is not None:
             factor = self.alpha * length / norm(self._kept) * scale

@@ -25,20 +25,52 @@ def not_negative(name: str, value: float) -> None:
 
 
 def norm(tensors: list[Tensor | None]) -> float:
-    """Return the Euclidean norm over all, in float64.
+    """Return the Euclidean norm over all, in float64, by one look at the device.
 
     Args:
         tensors: One per parameter, None where there is none.
 
     Returns:
-        The norm; 1e-12 when it is smaller, so that nothing is divided by zero.
+        The norm; 1e-12 when it is smaller, so that nothing is divided by zero; NaN or infinity where a value is not
+        finite.
 
     Example:
         >>> norm([torch.tensor([3.0]), None, torch.tensor([4.0])])
         5.0
     """
-    squares = sum(float(t.double().square().sum()) for t in tensors if t is not None)
-    return max(math.sqrt(squares), 1e-12)
+    return _at_least(float(torch.linalg.vector_norm(_stacked(_norms(tensors)))))
+
+
+def _at_least(value: float) -> float:
+    # max() would take NaN for small.
+    return value if not value < 1e-12 else 1e-12
+
+
+def _norms(tensors: list[Tensor | None]) -> list[Tensor]:
+    return [torch.linalg.vector_norm(t, dtype=torch.float64) for t in tensors if t is not None]
+
+
+def _stacked(values: list[Tensor]) -> Tensor:
+    """Stack numbers, on whichever devices, for one reduction."""
+    if not values:
+        return torch.zeros(1, dtype=torch.float64)
+    return torch.stack([value.to(values[0].device) for value in values])
+
+
+def dot(pairs: list[tuple[Tensor, Tensor]]) -> float:
+    """Return the inner product over all pairs, in float64, by one look at the device.
+
+    Args:
+        pairs: Tensors of equal shapes.
+
+    Returns:
+        The product.
+
+    Example:
+        >>> dot([(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))])
+        11.0
+    """
+    return float(_stacked([(one.double() * other.double()).sum() for one, other in pairs]).sum())
 
 
 def scaled(tensors: list[Tensor | None], factor: float) -> list[Tensor | None]:
@@ -55,15 +87,19 @@ def scaled(tensors: list[Tensor | None], factor: float) -> list[Tensor | None]:
 
 
 def finite(tensors: list[Tensor | None]) -> bool:
-    """Return whether nothing overflowed.
+    """Return whether nothing overflowed: the norm of everything tells, by one look at the device.
 
     Args:
         tensors: One per parameter.
 
     Returns:
         True when all values are finite.
+
+    Example:
+        >>> finite([torch.tensor([1.0]), None]), finite([torch.tensor([float("nan")])])
+        (True, False)
     """
-    return all(bool(torch.isfinite(t).all()) for t in tensors if t is not None)
+    return math.isfinite(norm(tensors))
 
 
 def placed(tensors: list[Tensor | None] | None, like: list[nn.Parameter]) -> list[Tensor | None] | None:

@@ -48,8 +48,9 @@ def test_every_value_is_the_one_that_was_written(tmp_path: Path, codec: str, dic
 
 @pytest.mark.parametrize("codec", ["none", "snappy", "zstd"])
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("dictionary", [True, False])
 def test_values_read_alone_are_those_of_the_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, version: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, version: str, dictionary: bool
 ) -> None:
     # Long values with repeats in them, so that Snappy's blocks begin within values and hold copies; nothing is kept.
     rng = np.random.default_rng(0)
@@ -65,7 +66,7 @@ def test_values_read_alone_are_those_of_the_page(
         tmp_path / "a.parquet",
         compression=codec,
         data_page_version=version,
-        use_dictionary=False,
+        use_dictionary=dictionary,
     )
     monkeypatch.setattr("sharpscope.audio.parquet_pages.KEPT", 0)
     column = ParquetColumn(str(tmp_path / "a.parquet"), "audio.bytes")

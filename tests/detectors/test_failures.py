@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sharpscope.detectors.failures import describe_failure, first_line
+from sharpscope.detectors.front_ends import on_features
 from sharpscope.errors import SharpscopeError, UsageError
 
 WAVES = torch.randn(2, 4_000, generator=torch.Generator().manual_seed(0))
@@ -116,3 +117,25 @@ def test_memory_and_our_own_errors_keep_their_kind() -> None:
     assert failure(Raises(own)) is own
     assert first_line(RuntimeError("x" * 1000)).startswith("RuntimeError: xxx")
     assert len(first_line(RuntimeError("x" * 1000))) == 220
+
+
+class Image(nn.Module):
+    """Wants (B, 1, D, T)."""
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3)
+        self.bands = bands
+
+    def forward(self, image: Tensor) -> Tensor:
+        if image.dim() != 4 or image.shape[2] != self.bands:
+            raise ValueError(f"expected (B, 1, {self.bands}, T)")
+        return self.conv(image).mean(dim=(2, 3))
+
+
+def test_the_order_of_axes_that_works_is_said_for_a_front_end() -> None:
+    network = on_features(Image(128), "mel")
+    assert """'{"front_end": {"layout": "(B, 1, D, T)"}}'""" in str(failure(network))
+    assert network.sharpscope_front_end[0].layout == "(B, D, T)"
+    assert "no order of axes works" in str(failure(on_features(Image(7), "mel")))
+    assert "failed on features of 2x128x6" in str(describe_failure(ValueError("x"), (2, 128, 6), network))

@@ -11,16 +11,10 @@ from torch.nn import functional
 
 from sharpscope.detectors.architectures.cepstra import BaselineCepstra
 from sharpscope.detectors.front_ends.constant_q import ConstantQ
+from sharpscope.detectors.front_ends.layouts import LAYOUTS
 from sharpscope.detectors.front_ends.spectra import preset
 from sharpscope.errors import UsageError, unknown_name
 
-LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
-    "(B, D, T)": lambda x: x,
-    "(B, T, D)": lambda x: x.transpose(1, 2),
-    "(B, 1, D, T)": lambda x: x.unsqueeze(1),
-    "(B, 1, T, D)": lambda x: x.transpose(1, 2).unsqueeze(1),
-    "(B, 3, D, T)": lambda x: x.unsqueeze(1).expand(-1, 3, -1, -1),
-}
 NORMALISATIONS = ("none", "mean", "mean_variance")
 
 

@@ -1,0 +1,199 @@
+"""Sharpness and error rate from other trials: what identical detectors give, by records on disk and in memory."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import sharpscope
+from sharpscope.analysis.cross_half import (
+    Halves,
+    HalvesOfSets,
+    correlate_halves,
+    draw_halves,
+    halves_of_errors,
+    halves_of_values,
+)
+from sharpscope.analysis.over_sets import correlate_over_sets, max_t_over_ways, ranks_of
+from sharpscope.errors import UsageError
+from sharpscope.results.records import KNOWN_OF_TRIALS, Place, Records, write_group_values, write_scores
+from sharpscope.results.table import COLUMNS
+from sharpscope.scoring.eer import equal_error_rate
+
+
+def margins(rng: np.random.Generator, n: int, trials: int, spread: float = 0.0) -> np.ndarray:
+    """Margins of detectors that differ in nothing but noise, or in their true mean as well."""
+    shared = 1.6 + rng.normal(size=(1, trials))
+    own: np.ndarray = shared + rng.normal(size=(n, trials)) + spread * rng.normal(size=(n, 1))
+    return own
+
+
+def halves_of_study(rng: np.random.Generator, n: int, per_class: int, m: int, spread: float = 0.0) -> Halves:
+    s = margins(rng, n, 2 * per_class, spread)
+    truth = np.arange(2 * per_class) % 2 == 0
+    groups = np.array_split(rng.permutation(2 * per_class), 2 * per_class // m)
+    group = np.zeros(2 * per_class, dtype=int)
+    for number, trials in enumerate(groups):
+        group[trials] = number
+    values = np.stack([1 / (1 + np.exp(s[:, trials])) for trials in groups], axis=1).mean(axis=2)
+    first = draw_halves(len(groups), n_splits=5)
+    inside = first[:, group]
+    scores = np.where(truth, s, -s)
+    errors = (halves_of_errors(scores, truth, chosen) for chosen in (~inside, inside, ~inside))
+    return Halves(halves_of_values(values, np.full(len(groups), m), first), *errors)
+
+
+def test_detectors_equal_in_truth_do_not_correlate_and_the_same_trials_say_they_do() -> None:
+    """From the same trials 70 % of such studies "find" a correlation (the audit), from halves at most 5 %."""
+    rng = np.random.default_rng(0)
+    across, same, shared = [], [], []
+    for _ in range(60):
+        halves = halves_of_study(rng, 12, 40, 16)
+        across.append(correlate_halves(halves).p <= 0.05)
+        same.append(stats.spearmanr(halves.x[:, 0], halves.y_same[:, 0]).pvalue <= 0.05)
+        shared.append(correlate_halves(halves, test=False).shared_noise)
+    assert np.mean(across) <= 0.08
+    assert np.mean(same) >= 0.4
+    assert 0.4 < np.mean(shared) < 0.9
+
+
+def test_detectors_that_differ_are_found_across_halves() -> None:
+    rng = np.random.default_rng(1)
+    found = [correlate_halves(halves_of_study(rng, 12, 200, 20, spread=1.0)) for _ in range(5)]
+    assert min(one.spearman for one in found) > 0.85
+    assert max(one.p for one in found) <= 0.01
+
+
+def test_errors_of_halves_equal_the_error_rate_of_their_trials() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.random(60) < 0.5
+    scores = rng.normal(size=(3, 60)) + truth
+    chosen = rng.random((4, 60)) < 0.5
+    found = halves_of_errors(scores, truth, chosen)
+    for checkpoint in range(3):
+        for split in range(4):
+            own, kept = scores[checkpoint], chosen[split]
+            slow = equal_error_rate(own[kept & truth], own[kept & ~truth]).eer
+            assert found[checkpoint, split] == pytest.approx(slow, abs=1e-12)
+    folded = halves_of_errors(-scores, truth, chosen, folded=True)
+    assert (folded <= 0.5).all()
+
+
+def test_twice_the_median_of_hand_made_splits() -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(5, 5)), rng.normal(size=(5, 5))
+    one = correlate_halves(Halves(x, y, y, y))
+    each = []
+    for split in range(5):
+        rho = abs(stats.spearmanr(x[:, split], y[:, split]).statistic)
+        every = [
+            stats.spearmanr(np.array(o), y[:, split]).statistic for o in itertools.permutations(x[:, split])
+        ]
+        each.append(np.mean(np.abs(every) >= rho - 1e-12))
+    assert one.p == pytest.approx(min(1.0, 2 * np.median(each)), abs=1e-9)
+    each_r = [stats.spearmanr(x[:, s], y[:, s]).statistic for s in range(5)]
+    assert one.spearman == pytest.approx(np.median(each_r), abs=1e-9)
+
+
+def test_the_largest_of_many_ways_is_tested_as_the_largest() -> None:
+    rng = np.random.default_rng(4)
+    ways = [[halves_of_study(rng, 8, 40, 16) for _ in range(2)] for _ in range(4)]
+    ranks = [ranks_of(way) for way in ways]
+    adjusted = max_t_over_ways(ranks)
+    for way, p in zip(ranks, adjusted, strict=True):
+        assert p >= correlate_over_sets(way).p - 1e-12
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
+    """A results table with records: six checkpoints, one set, six groups of ten trials and four trials in none."""
+    rng = np.random.default_rng(5)
+    s = margins(rng, 6, 64, spread=1.0)
+    truth = np.arange(64) % 2 == 0
+    group = np.append(np.repeat(np.arange(6), 10), [-1] * 4)
+    rows = []
+    for number in range(6):
+        loss = 1 / (1 + np.exp(s[number]))
+        values = [float(loss[group == g].mean()) for g in range(6)]
+        scores = np.where(truth, s[number], -s[number])
+        row = dict.fromkeys(COLUMNS, "") | {
+            "checkpoint": f"c{number}",
+            "sha256": f"{number:064d}",
+            "arch": "tiny",
+            "set": "noise",
+            "measure": "sam",
+            "rho": 0.05,
+            "m": 10,
+            "value": float(np.mean(values)),
+            "eer": equal_error_rate(scores[truth], scores[~truth]).eer,
+            "n_bonafide": 32,
+            "n_spoof": 32,
+            "preset": "rigorous",
+            "score_rule": "logit_difference",
+            "spec_hash": "s",
+            "trials_hash": "t",
+        }
+        rows.append(row)
+        place = Place.of(row)
+        table = {"trial": [f"t{i}" for i in range(64)], "label": np.where(truth, "bonafide", "spoof")}
+        table |= {"score": scores, "logit_spoof": 0.0, "logit_bonafide": scores, "group": group}
+        write_scores(
+            tmp_path / "results.csv", place, pd.DataFrame(table | dict.fromkeys(KNOWN_OF_TRIALS, ""))
+        )
+        cells = [{"group": str(g), "measure": "sam", "rho": "0.05", "value": repr(v), "n_trials": "10"} for g, v in
+                 enumerate(values)]  # fmt: skip
+        write_group_values(tmp_path / "results.csv", place, cells)
+    table = pd.DataFrame(rows)
+    table.to_csv(tmp_path / "results.csv", index=False)
+    return tmp_path / "results.csv", table
+
+
+def test_records_beside_a_table_give_the_halves_that_hand_made_arrays_give(
+    study: tuple[Path, pd.DataFrame],
+) -> None:
+    path, table = study
+    halves = HalvesOfSets(Records.beside(path)).of(table.sort_values("sha256"))
+    assert halves is not None
+    first = draw_halves(6)
+    scores = Records.beside(path).scores(table.iloc[2])
+    assert scores is not None
+    outside = ~first[0][scores["group"].to_numpy()] | (scores["group"] < 0).to_numpy()
+    bonafide = (scores["label"] == "bonafide").to_numpy()
+    own = scores["score"].to_numpy()
+    slow = equal_error_rate(own[outside & bonafide], own[outside & ~bonafide]).eer
+    assert halves.y[2, 0] == pytest.approx(slow, abs=1e-12)
+    groups = Records.beside(path).groups(table.iloc[2])
+    assert groups is not None
+    assert halves.x[2, 0] == pytest.approx(groups["value"].to_numpy()[first[0]].mean(), abs=1e-12)
+
+
+def test_correlate_takes_what_pandas_reads_and_says_where_the_evidence_comes_from(
+    study: tuple[Path, pd.DataFrame],
+) -> None:
+    path, _ = study
+    with_records = sharpscope.correlate(path)
+    row = with_records.table.iloc[0]
+    assert row["evidence"] == "cross-half"
+    assert 0 < row["spearman"] <= 1
+    assert "no trial is in both" in with_records.summary.replace("\n", " ")
+    without = sharpscope.correlate(pd.read_csv(path))
+    assert without.table.iloc[0]["evidence"] == "same trials"
+    assert without.table.iloc[0]["spearman"] == row["spearman_same_trials"]
+    assert "Only same-trials correlations can be given" in without.summary
+    assert "must not be cited" in without.summary
+
+
+def test_a_way_fixed_beforehand_is_named_with_its_time(study: tuple[Path, pd.DataFrame]) -> None:
+    path, table = study
+    fixed = sharpscope.correlate(path, primary="sam@0.05")
+    assert set(fixed.table["measure"]) == {"sam"}
+    with pytest.raises(UsageError, match=r"names 0 ways of the table; it has sam 0.05 10.0 rigorous"):
+        sharpscope.correlate(path, primary="sam@0.2")
+    with pytest.raises(UsageError, match="leave one out to test on"):
+        sharpscope.correlate(path, freeze=["noise"])
+    other = table.assign(set="speech", trials_hash="u")
+    both = sharpscope.correlate(pd.concat([table, other]), freeze=["noise"])
+    assert set(both.table["set"]) <= {"speech", "all sets"}

@@ -1,0 +1,66 @@
+"""A tensor that a file lacks is accepted only when a backward pass proves it unused, whatever a network returns."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sharpscope.detectors.fitting import fill
+from sharpscope.detectors.spec import DetectorSpec
+from sharpscope.errors import UsageError
+
+SPEC = DetectorSpec("user:Net", n_samples=4_000)
+
+
+class Net(nn.Module):
+    """Two layers, one of them never used; what it returns is up to a function."""
+
+    def __init__(self, returns: Any) -> None:
+        super().__init__()
+        self.out = nn.Linear(1, 2)
+        self.spare = nn.Linear(1, 2)
+        self.returns = returns
+
+    def forward(self, waves: Tensor) -> Any:
+        return self.returns(self.out(waves.std(dim=1, keepdim=True)))
+
+
+RETURNS = {
+    "a tensor": lambda x: x,
+    "a tuple": lambda x: (torch.ones(len(x)), x),
+    "a dictionary": lambda x: {"scores": x},
+    "a dictionary of lists": lambda x: {"all": [None, x], "n": 3},
+    "an object with logits": lambda x: type("Output", (), {"logits": x})(),
+}
+
+
+@pytest.mark.parametrize("what", RETURNS)
+def test_what_is_unused_is_found_whatever_is_returned(what: str) -> None:
+    network = Net(RETURNS[what])
+    state = {name: t.clone() for name, t in network.state_dict().items()}
+    without = {name: t for name, t in state.items() if not name.startswith("spare")}
+    assert fill(network, without, Path("a.pt"), SPEC) == [
+        "2 tensors are not in the file and proved unused by a backward pass"
+    ]
+    with pytest.raises(UsageError, match=re.escape("1 tensors of user:Net are not in the file (out.bias)")):
+        fill(network, {k: v for k, v in state.items() if k != "out.bias"}, Path("a.pt"), SPEC)
+
+
+@pytest.mark.parametrize(
+    ("returns", "word"),
+    [
+        (lambda x: x.detach(), "nothing that has a gradient"),
+        (lambda x: None, "nothing that has a gradient"),
+        (lambda x: {}, "nothing that has a gradient"),
+        (lambda x: x.unflatten(1, (3, 5)), r"failed on waves \(B, T\) of 2x4000 with RuntimeError"),
+        (lambda x: x.logits, r"failed on waves \(B, T\) of 2x4000 with"),
+    ],
+)
+def test_a_network_that_proves_nothing_stops_in_one_line(returns: Any, word: str) -> None:
+    network = Net(returns)
+    with pytest.raises(UsageError, match=word) as caught:
+        fill(network, {"out.weight": torch.ones(2, 1), "out.bias": torch.ones(2)}, Path("a.pt"), SPEC)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,127 @@
+"""Self-supervised front-ends: dropout by place, scaled gradients, rates by layer, checkpointing."""
+
+import copy
+import importlib.util
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from sharpscope.detectors import build
+from sharpscope.errors import UsageError
+from sharpscope.training.frontend import AUTHORS, parameter_groups, prepare
+from sharpscope.training.optimizer import make_optimizer
+from sharpscope.training.recipe import Recipe
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
+         "conv_dim": [16] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}  # fmt: skip
+LARGE = {**SMALL, "do_stable_layer_norm": True, "feat_extract_norm": "layer", "conv_bias": True}
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("transformers") is None, reason="transformers is not installed"
+)
+
+
+def made(sizes: dict[str, Any] = SMALL, arch: str = "ssl-linear", **frontend: Any) -> tuple[Recipe, Any]:
+    recipe = Recipe({"model": {"arch": arch, "args": sizes}, "frontend": frontend})
+    torch.manual_seed(0)
+    return recipe, build(arch, sizes)
+
+
+def dropouts(network: Any) -> dict[str, float]:
+    layer = network.frontend.encoder.layers[1]
+    return {
+        "dropout": layer.dropout.p,
+        "attention_dropout": layer.attention.dropout,
+        "activation_dropout": layer.feed_forward.intermediate_dropout.p,
+        "input_dropout": network.frontend.feature_projection.dropout.p,
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"), [("base", SMALL), ("large", LARGE), ("base", {**SMALL, "kind": "wavlm"})]
+)
+def test_dropouts_are_the_authors_unless_the_recipe_says(kind: str, sizes: dict[str, Any]) -> None:
+    recipe, network = made(sizes)
+    values = prepare(recipe, network)
+    expected = AUTHORS[kind]
+    assert dropouts(network) == {name: expected[name] for name in dropouts(network)}
+    assert network.frontend.encoder.layers[0].feed_forward.output_dropout.p == expected["dropout"]
+    assert network.frontend.encoder.dropout.p == expected["dropout"]
+    assert (values["grad_mult"], values["layerdrop"]) == (expected["grad_mult"], 0.0)
+    own = {"dropout": 0.2, "attention_dropout": 0.3, "activation_dropout": 0.4, "input_dropout": 0.0}
+    recipe, network = made(sizes, **own)
+    prepare(recipe, network)
+    assert dropouts(network) == own
+
+
+def gradients(network: Any, seed: int = 0) -> dict[str, torch.Tensor]:
+    waves = torch.randn(2, 4000, generator=torch.Generator().manual_seed(1))
+    network.train()
+    torch.manual_seed(seed)
+    network(waves)[:, 0].sum().backward()
+    found = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+    network.zero_grad()
+    return found
+
+
+def test_the_gradient_of_the_convolutions_is_multiplied_and_nothing_else() -> None:
+    plain_recipe, plain = made(grad_mult=1.0, dropout=0.0, attention_dropout=0.0, input_dropout=0.0)
+    recipe, scaled = made(grad_mult=0.1, dropout=0.0, attention_dropout=0.0, input_dropout=0.0)
+    prepare(plain_recipe, plain)
+    prepare(recipe, scaled)
+    for (name, one), other in zip(gradients(plain).items(), gradients(scaled).values(), strict=True):
+        factor = 0.1 if name.startswith("frontend.feature_extractor") else 1.0
+        torch.testing.assert_close(other, one * factor, rtol=1e-4, atol=1e-7)
+    recipe, frozen = made(grad_mult=0.0)
+    prepare(recipe, frozen)
+    assert not any(name.startswith("frontend.feature_extractor") for name in gradients(frozen))
+
+
+def test_checkpointing_gives_the_same_gradients_with_dropout() -> None:
+    recipe, kept = made(dropout=0.3)
+    prepare(recipe, kept)
+    again = copy.deepcopy(kept)
+    recipe, _ = made(dropout=0.3, checkpointing=True)
+    prepare(recipe, again)
+    calls: list[str] = []
+    for name, network in (("kept", kept), ("again", again)):
+        dense = network.frontend.encoder.layers[0].feed_forward
+        dense.register_forward_hook(lambda *_, name=name: calls.append(name))
+    one, other = gradients(kept), gradients(again)
+    assert (calls.count("kept"), calls.count("again")) == (1, 2)
+    # The copy's convolutions were prepared twice, so their gradient is scaled twice.
+    for name in one:
+        if not name.startswith("frontend.feature_extractor"):
+            torch.testing.assert_close(other[name], one[name], rtol=1e-5, atol=1e-7)
+
+
+def test_rates_fall_from_the_head_to_the_first_layer() -> None:
+    recipe, network = made(lr_scale=0.1, layer_decay=0.5)
+    groups = {
+        name: group["scale"]
+        for group in parameter_groups(recipe, network)
+        for p in group["params"]
+        for name, q in network.named_parameters()
+        if p is q
+    }
+    assert len(groups) == len(list(network.parameters()))
+    assert groups["frontend.encoder.layers.1.layer_norm.weight"] == pytest.approx(0.1)
+    assert groups["frontend.encoder.layers.0.layer_norm.weight"] == pytest.approx(0.05)
+    assert groups["frontend.feature_projection.projection.weight"] == pytest.approx(0.025)
+    assert all(scale == 1 for name, scale in groups.items() if not name.startswith("frontend."))
+    plain = make_optimizer(Recipe({}), nn.Linear(2, 2))
+    assert [group["scale"] for group in plain.base.param_groups] == [1.0]
+
+
+def test_what_cannot_be_is_refused() -> None:
+    recipe, network = made(arch="ssl-sls", layerdrop=0.1)
+    with pytest.raises(UsageError, match="every layer"):
+        prepare(recipe, network)
+    recipe = Recipe({"frontend": {"dropout": 0.1}})
+    with pytest.raises(UsageError, match=r"frontend\.dropout is 0\.1, and tiny has no self-supervised"):
+        prepare(recipe, build("tiny", {}))
+    recipe, network = made(layerdrop=0.5)
+    prepare(recipe, network)
+    assert network.frontend.encoder.config.layerdrop == 0.5
