@@ -119,7 +119,7 @@ def _fitted(frame: pd.DataFrame, effects: dict[str, str]) -> MixedModel:
         )
         try:
             found = model.fit(reml=True, method="lbfgs")
-        except (np.linalg.LinAlgError, ValueError):
+        except (np.linalg.LinAlgError, ValueError, AttributeError):
             return _no_fit(len(frame), "the likelihood has no maximum that could be found")
     slope, error = float(found.params["x"]), float(found.bse["x"])
     if not (math.isfinite(error) and error > 0):
