@@ -310,12 +310,12 @@ def _of_covariate(name: str, cells: Cells, other: Cells) -> str:
     found = []
     spread = other.x.var(axis=0, ddof=1)
     for j, variance in enumerate(spread):
-        r = [
+        own, of_x, of_y = (
             spearman(a[:, j], b[:, j])
             for a, b in ((cells.x, cells.y), (cells.x, other.x), (cells.y, other.x))
-        ]
+        )
         reliability = 1 - other.noise[0][j] / variance if variance > 0 else math.nan
-        found.append(partial_given_noisy(*r, reliability))
+        found.append(partial_given_noisy(own, of_x, of_y, reliability))
     if not np.isfinite(found).all():
         return NO_TEST
     return f"{NO_TEST}; {np.mean(found):.2f} once the noise of the {name} is taken out by its standard errors"
