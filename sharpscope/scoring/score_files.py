@@ -25,6 +25,7 @@ from sharpscope.scoring.costs import (
     paired_difference,
 )
 from sharpscope.scoring.eer import eer_interval, equal_error_rate
+from sharpscope.scoring.official_keys import BONAFIDE, PHASES, SPOOF, key_phases, official_label
 
 TRIAL_WORDS = (
     "trial",
@@ -41,9 +42,6 @@ TRIAL_WORDS = (
 )
 SCORE_WORDS = ("score", "cm-score", "cm_score", "cmscore", "scores", "llr")
 LABEL_WORDS = ("label", "key", "cm-label", "cm_label", "class", "target")
-BONAFIDE = ("bonafide", "bona-fide", "bona_fide", "real", "genuine", "human")
-SPOOF = ("spoof", "spoofed", "fake", "deepfake")
-PHASES = ("eval", "progress", "hidden")
 N_DRAWS = 1000
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
 
@@ -187,38 +185,6 @@ def _headed(path: Path, header: list[str]) -> tuple[int, tuple[int, ...]]:
     )
 
 
-def _official(cells: list[str]) -> tuple[str, str]:
-    """Return label and phase of a row of an official key of ASVspoof 2021 or 5, "" where it is none.
-
-    ASVspoof 2021 LA and DF (stage 1) have 8 columns, DF 13, ASVspoof 5 has 10; the attack's column also says
-    bonafide, so the label is read by its place.
-    """
-    if len(cells) >= 8 and cells[5].lower() in BONAFIDE + SPOOF and cells[7] in PHASES:
-        return cells[5], cells[7]
-    if len(cells) == 10 and cells[8].lower() in BONAFIDE + SPOOF:
-        return cells[8], ""
-    return "", ""
-
-
-def key_phases(path: str | Path) -> tuple[Path, str]:
-    """Split ``key.txt@phase`` into the file and the phase; "eval" where none is asked for.
-
-    Args:
-        path: Of a key, with or without a phase behind it.
-
-    Returns:
-        The file and one of eval, progress, hidden and all.
-
-    Example:
-        >>> key_phases("trial_metadata.txt@hidden")[1], key_phases("trial_metadata.txt")[1]
-        ('hidden', 'eval')
-    """
-    head, at, phase = str(path).rpartition("@")
-    if at and phase in (*PHASES, "all") and not Path(path).exists():
-        return Path(head), phase
-    return Path(path), "eval"
-
-
 def key_notes(path: str | Path) -> tuple[str, ...]:
     """Return what of a key with phases is judged and what is left out; nothing for other keys.
 
@@ -229,7 +195,7 @@ def key_notes(path: str | Path) -> tuple[str, ...]:
         At most one sentence.
     """
     file, phase = key_phases(path)
-    counted = Counter(_official(cells)[1] for _, cells in _lines(file))
+    counted = Counter(official_label(cells)[1] for _, cells in _lines(file))
     phases = {name: counted[name] for name in PHASES if counted[name]}
     if not phases:
         return ()
@@ -269,7 +235,7 @@ def read_key(path: str | Path) -> dict[str, Key]:
             word, name = cells[label], cells[trial]
             who = cells[speaker] if speaker is not None else ""
         else:
-            official, of_phase = _official(cells)
+            official, of_phase = official_label(cells)
             if of_phase and phase not in (of_phase, "all"):
                 continue
             words = [official] if official else [cell for cell in cells if cell.lower() in BONAFIDE + SPOOF]
