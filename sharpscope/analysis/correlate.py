@@ -134,8 +134,12 @@ def _with_more(
 ) -> pd.DataFrame:
     """Add what clusters as one piece of evidence say, and what other fields ask of their measures."""
     more = [evidence_rows(table, clusters, by=by, seed=seed), field_rows(table, seed=seed), _mixed(table)]
-    blank = dict.fromkeys(("set", "given", "note"), "")
-    found = [rows.reindex(columns=list(answers.columns)).fillna(blank) for rows in more if len(rows)]
+    found = []
+    for rows in more:
+        if len(rows):
+            own = rows.reindex(columns=list(answers.columns))
+            words = {name: own[name].astype(object).fillna("") for name in ("set", "given", "note")}
+            found.append(own.assign(**words))
     return pd.concat([answers, *found], ignore_index=True) if found else answers
 
 
