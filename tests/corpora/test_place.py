@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from corpus_layouts import Folder
 
-from sharpscope.corpora import CORPORA, TrialSet, published, read_set
+from sharpscope.corpora import CORPORA, TrialSet, read_set
+from sharpscope.corpora.counts import published
 
 
 def counts(trials: TrialSet) -> tuple[int, int]:
