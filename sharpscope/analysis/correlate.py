@@ -16,7 +16,7 @@ from sharpscope.analysis.against import against as put_error
 from sharpscope.analysis.against import error_on_trials
 from sharpscope.analysis.clusters import Clusters, find_clusters
 from sharpscope.analysis.correlation_rows import N_BOOTSTRAP, correlations
-from sharpscope.analysis.cross_half import HalvesOfSets
+from sharpscope.analysis.cross_half import N_SPLITS, HalvesOfSets
 from sharpscope.analysis.evidence import evidence_rows
 from sharpscope.analysis.field_rows import field_rows
 from sharpscope.analysis.mixed_model import mixed_model
@@ -24,7 +24,7 @@ from sharpscope.analysis.primary import fix_way
 from sharpscope.analysis.sentinels import sentinel_rows
 from sharpscope.analysis.settings_table import settings_in_names, settings_table
 from sharpscope.analysis.summary import summarise, trust
-from sharpscope.errors import unknown_name
+from sharpscope.errors import UsageError, unknown_name
 from sharpscope.files import replace_file
 from sharpscope.progress import progress
 from sharpscope.results.comparable import WAY, eligible_rows
@@ -62,6 +62,7 @@ def correlate(
     threshold_from: str | None = None,
     primary: str | None = None,
     freeze: Sequence[str] = (),
+    splits: int = N_SPLITS,
     seed: int = 0,
     records: Records | None = None,
     show_progress: bool = False,
@@ -85,7 +86,8 @@ def correlate(
         primary: The way to measure that was fixed before the data were seen, such as "sam@0.05"; its p-value over
             sets is not adjusted for a choice, and no other sharpness is tested.
         freeze: Sets on which the way is chosen, the one with the largest mean correlation; it is tested on the others.
-        seed: Of random permutations and resamples.
+        splits: Random halves of each set; one gives an exact test, of several twice the median p counts.
+        seed: Of random halves, permutations and resamples.
         records: Scores and group values of the table; None takes those beside the file.
         show_progress: Show on standard error how far it is.
 
@@ -101,6 +103,10 @@ def correlate(
     table, warnings = eligible_rows(table, measures)
     if by not in (None, "recipe", "arch"):
         raise unknown_name("grouping", str(by), ("recipe", "arch"))
+    if splits < 1 or splits % 2 == 0:
+        raise UsageError(
+            f"--splits is {splits}; it is 1 or another odd number, so that there is a median split"
+        )
     said, error = "", None
     if against != "eer" or threshold_from is not None:
         records = records or Records()
@@ -113,7 +119,7 @@ def correlate(
     steps = 2 * int(per_preset.sum()) + sum(math.comb(int(ways), 2) for ways in per_preset)
     with progress(steps, "steps", show=show_progress) as meter:
         meter.describe("correlating")
-        halves = HalvesOfSets(records, seed=seed, runs=clusters.labels["run"], error=error)
+        halves = HalvesOfSets(records, seed=seed, n_splits=splits, runs=clusters.labels["run"], error=error)
         found = correlations(table, by, seed, halves, meter.advance)
         meter.describe("comparing measures")
         n_resamples = N_BOOTSTRAP if len(table) < 5000 else 999
@@ -123,7 +129,7 @@ def correlate(
         meter.describe("asking further")
         answers = robustness.ask(table, records=records, seed=seed, advance=meter.advance)
         answers = _with_more(answers, table, clusters, by, seed)
-    words = summarise(found, table, warnings, choice) + _which(comparisons)
+    words = summarise(found, table, warnings, choice, splits) + _which(comparisons)
     if more := trust(answers):
         words += f"\n{more}\n"
     return Correlation(found, words, tuple(warnings), table, comparisons, answers)

@@ -44,7 +44,9 @@ def _direction(spearman: float) -> str:
     return "sharper checkpoints made more errors" if spearman > 0 else "sharper checkpoints made fewer errors"
 
 
-def summarise(table: pd.DataFrame, results: pd.DataFrame, warnings: Sequence[str], choice: str = "") -> str:
+def summarise(
+    table: pd.DataFrame, results: pd.DataFrame, warnings: Sequence[str], choice: str = "", splits: int = 1
+) -> str:
     """Return the paragraphs of a summary.
 
     Args:
@@ -52,6 +54,7 @@ def summarise(table: pd.DataFrame, results: pd.DataFrame, warnings: Sequence[str
         results: The rows that were correlated.
         warnings: Lines to repeat.
         choice: What was fixed beforehand, in words; "" where nothing was.
+        splits: Random halves of each set.
 
     Returns:
         Markdown.
@@ -66,7 +69,7 @@ def summarise(table: pd.DataFrame, results: pd.DataFrame, warnings: Sequence[str
     paragraphs.append(_limits(results, n, len(family)))
     if warnings:
         paragraphs.append("\n".join(f"- Warning: {line}." for line in warnings))
-    paragraphs.append(_methods(table, n, k, len(family)))
+    paragraphs.append(_methods(table, n, k, len(family), splits))
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 
@@ -177,13 +180,18 @@ def _limits(results: pd.DataFrame, n: int, tests: int) -> str:
     return " ".join(lines)
 
 
-def _methods(table: pd.DataFrame, n: int, k: int, tests: int) -> str:
+def _methods(table: pd.DataFrame, n: int, k: int, tests: int, splits: int) -> str:
     if not tests:
         return ""
     cross = (table["evidence"] == "cross-half").any()
+    many = (
+        f"; over {splits} splits the median correlation and twice the median p are given (Meinshausen et al. 2009)"
+        if splits > 1
+        else ""
+    )
     how = (
-        "sharpness was taken from a random half of each set's groups and the equal error rate from the other trials; "
-        "over eleven splits the median correlation and twice the median p-value are given (Meinshausen et al. 2009)"
+        "sharpness was taken from a random half of each set's groups and the equal error rate from the other trials"
+        + many
         if cross
         else "sharpness and equal error rate were taken from the same trials"
     )

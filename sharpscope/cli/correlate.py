@@ -27,6 +27,7 @@ from sharpscope.cli.values import VENUES, read_words
     "--primary", help="The way fixed beforehand, e.g. sam@0.05: tested without a price for choosing."
 )
 @click.option("--freeze", callback=read_words, help="Sets to choose the way on; it is tested on the others.")
+@click.option("--splits", default=1, show_default=True, help="Random halves of each set; an odd number.")
 @click.option("--seed", default=0, show_default=True, help="Of random permutations and resamples.")
 @click.option(
     "--venue", type=click.Choice(VENUES), default="interspeech", show_default=True, help="Size of figures."
@@ -42,6 +43,7 @@ def correlate(
     threshold_from: str | None,
     primary: str | None,
     freeze: list[str],
+    splits: int,
     seed: int,
     venue: str,
     no_figures: bool,
@@ -66,6 +68,7 @@ def correlate(
         threshold_from=threshold_from,
         primary=primary,
         freeze=freeze,
+        splits=splits,
         seed=seed,
         show_progress=not quiet,
     )

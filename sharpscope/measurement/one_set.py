@@ -317,6 +317,11 @@ def put_together(one: OneSet, journal: Journal) -> SetMeasurement | None:
             groups.append(index)
             for key, value in zip(one.keys, values, strict=True):
                 columns[key].append(float(value))
+    if one.options.tolerance is not None:
+        enough = _Enough(one)
+        for index in groups:
+            enough.after(index, finished[str(index)])
+        notes += [enough.rule.reason] if enough.rule is not None and enough.rule.reason else []
     if len(groups) < len(one.draw.groups):
         notes.append(
             f"stopped after {len(groups)} of {one.draw.n_groups} groups at a tolerance of {one.options.tolerance}"

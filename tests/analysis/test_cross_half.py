@@ -31,7 +31,9 @@ def margins(rng: np.random.Generator, n: int, trials: int, spread: float = 0.0) 
     return own
 
 
-def halves_of_study(rng: np.random.Generator, n: int, per_class: int, m: int, spread: float = 0.0) -> Halves:
+def halves_of_study(
+    rng: np.random.Generator, n: int, per_class: int, m: int, spread: float = 0.0, n_splits: int = 1
+) -> Halves:
     s = margins(rng, n, 2 * per_class, spread)
     truth = np.arange(2 * per_class) % 2 == 0
     groups = np.array_split(rng.permutation(2 * per_class), 2 * per_class // m)
@@ -39,7 +41,7 @@ def halves_of_study(rng: np.random.Generator, n: int, per_class: int, m: int, sp
     for number, trials in enumerate(groups):
         group[trials] = number
     values = np.stack([1 / (1 + np.exp(s[:, trials])) for trials in groups], axis=1).mean(axis=2)
-    first = draw_halves(len(groups), n_splits=5)
+    first = draw_halves(len(groups), n_splits=n_splits)
     inside = first[:, group]
     scores = np.where(truth, s, -s)
     errors = (halves_of_errors(scores, truth, chosen) for chosen in (~inside, inside, ~inside))
@@ -50,12 +52,13 @@ def test_detectors_equal_in_truth_do_not_correlate_and_the_same_trials_say_they_
     """From the same trials 70 % of such studies "find" a correlation (the audit), from halves at most 5 %."""
     rng = np.random.default_rng(0)
     across, same, shared = [], [], []
-    for _ in range(60):
+    for _ in range(200):
         halves = halves_of_study(rng, 12, 40, 16)
         across.append(correlate_halves(halves).p <= 0.05)
         same.append(stats.spearmanr(halves.x[:, 0], halves.y_same[:, 0]).pvalue <= 0.05)
         shared.append(correlate_halves(halves, test=False).shared_noise)
-    assert np.mean(across) <= 0.08
+    # Nominal 5 %; 200 studies tell the rate to 3 points.
+    assert 0.01 <= np.mean(across) <= 0.09
     assert np.mean(same) >= 0.4
     assert 0.4 < np.mean(shared) < 0.9
 
@@ -100,7 +103,7 @@ def test_twice_the_median_of_hand_made_splits() -> None:
 
 def test_the_largest_of_many_ways_is_tested_as_the_largest() -> None:
     rng = np.random.default_rng(4)
-    ways = [[halves_of_study(rng, 8, 40, 16) for _ in range(2)] for _ in range(4)]
+    ways = [[halves_of_study(rng, 8, 40, 16, n_splits=3) for _ in range(2)] for _ in range(4)]
     ranks = [ranks_of(way) for way in ways]
     adjusted = max_t_over_ways(ranks)
     for way, p in zip(ranks, adjusted, strict=True):
