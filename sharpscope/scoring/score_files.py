@@ -23,6 +23,7 @@ from sharpscope.scoring.costs import (
     paired_difference,
 )
 from sharpscope.scoring.eer import eer_interval, equal_error_rate
+from sharpscope.scoring.label_words import BONAFIDE, SPOOF
 
 TRIAL_WORDS = (
     "trial",
@@ -39,8 +40,6 @@ TRIAL_WORDS = (
 )
 SCORE_WORDS = ("score", "cm-score", "cm_score", "cmscore", "scores", "llr")
 LABEL_WORDS = ("label", "key", "cm-label", "cm_label", "class", "target")
-BONAFIDE = ("bonafide", "bona-fide", "bona_fide", "real", "genuine", "human")
-SPOOF = ("spoof", "spoofed", "fake", "deepfake")
 N_DRAWS = 1000
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
 
