@@ -1,6 +1,6 @@
 """How often the test across halves rejects, beside the usual one from the same trials: no effect, and real signal.
 
-Margins of detectors share the difficulty of each trial and have noise of their own; a spread in their means is the signal.
+Margins of detectors share the difficulty of each trial and have noise of their own; a spread in their means is signal.
 """
 
 from __future__ import annotations

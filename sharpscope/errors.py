@@ -18,13 +18,18 @@ class UsageError(SharpscopeError, ValueError):
     exit_code = 2
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """Return the error for a name that no registry holds, listing what exists and the nearest.
+# More names than these are not read by anyone; the nearest are shown, and where the rest stands.
+MOST_NAMES = 10
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], *, see: str = "") -> UsageError:
+    """Return the error for a name that no registry holds, with the nearest names: ten at most.
 
     Args:
         kind: What the name should have been, in the singular ("measure", "set", "architecture").
         name: What was received.
         known: Every allowed name.
+        see: The command that lists them all, for registries too long for one line.
 
     Returns:
         An error to raise.
@@ -32,9 +37,23 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     Example:
         >>> print(unknown_name("measure", "samm", ["sam", "asam"]))
         unknown measure 'samm'; did you mean 'sam'? Known: asam, sam
+        >>> print(unknown_name("letter", "c", "abcdefghijklmnop", see="sharpscope letters"))
+        unknown letter 'c'; did you mean 'c'? See `sharpscope letters`
     """
-    names = sorted(known)
-    near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1)
-    guess = next((n for n in names if near and n.lower() == near[0]), None)
-    hint = f"; did you mean '{guess}'?" if guess else "."
-    return UsageError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}")
+    names = sorted(set(known))
+    near = _nearest(name, names)
+    hint = f"; did you mean '{near[0]}'?" if near else "."
+    if len(names) <= MOST_NAMES:
+        return UsageError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}")
+    more = f" Near it: {', '.join(near[1:MOST_NAMES])}." if len(near) > 1 else ""
+    rest = f" See `{see}`" if see else f" There are {len(names)}: {', '.join(names[:MOST_NAMES])} ..."
+    return UsageError(f"unknown {kind} '{name}'{hint}{more}{rest}")
+
+
+def _nearest(name: str, names: list[str]) -> list[str]:
+    """Return the names most like what was received, in any case of letters, nearest first."""
+    spelled: dict[str, str] = {}
+    for known in names:
+        spelled.setdefault(known.lower(), known)
+    close = difflib.get_close_matches(name.lower(), list(spelled), n=MOST_NAMES)
+    return [spelled[lowered] for lowered in close]

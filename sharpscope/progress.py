@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import (
@@ -24,6 +27,22 @@ from sharpscope.errors import SharpscopeError
 
 # Seconds between two lines when there is no terminal, and between two JSON lines.
 LINE_EVERY = 15.0
+
+
+class _Part(NamedTuple):
+    """Where a part of the work began.
+
+    Attributes:
+        done: How much of the whole was done then.
+        found: How much of that was done before this run.
+        start: When.
+        total: How much there is of the part; None where that is not known.
+    """
+
+    done: int
+    found: int
+    start: float
+    total: int | None
 
 
 class Meter:
@@ -64,14 +83,17 @@ class Meter:
         self._log = log
         self._task = bar.add_task("", total=total, state="") if bar else None
         self._start = self._last = time.monotonic()
+        self._part = _Part(0, 0, self._start, None)
 
-    def describe(self, text: str) -> None:
-        """Say what is being done now.
+    def describe(self, text: str, total: int | None = None) -> None:
+        """Say what is being done now: a part of the whole, whose own time left is shown beside the whole's.
 
         Args:
             text: A few words.
+            total: How much of it there is; None where parts are not counted.
         """
         self.text = text
+        self._part = _Part(self.done, self.found, time.monotonic(), total)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, description=text)
 
@@ -119,9 +141,18 @@ class Meter:
             "per_second": rate,
             "seconds": passed,
             "seconds_left": (self.total - self.done) / rate if rate else None,
+            "seconds_left_of_part": self._left_of_part(),
             "seconds_waited_for_data": self.waited,
             "device_memory_bytes": self.memory() if self.memory else None,
         }
+
+    def _left_of_part(self) -> float | None:
+        """Return the seconds until the part is done, at its own speed: detectors and sets differ in theirs."""
+        done = self.done - self._part.done
+        own = done - (self.found - self._part.found)
+        if self._part.total is None or own <= 0:
+            return None
+        return max(self._part.total - done, 0) * (time.monotonic() - self._part.start) / own
 
     def line(self, *, short: bool = False) -> str:
         """Return where the run stands in words.
@@ -131,10 +162,13 @@ class Meter:
         """
         state = self.state()
         left, memory = state["seconds_left"], state["device_memory_bytes"]
-        parts = [f"{state['per_second']:.1f}/s"]
-        parts += [f"{self.waited / state['seconds']:.0%} waiting for data"] if self.waited else []
+        share, part = self.waited / state["seconds"], state["seconds_left_of_part"]
+        parts = [_speed(state["per_second"])]
+        parts += [f"{share:.0%} of the time waiting for audio"] if share >= 0.005 else []
         parts += [f"{memory / 1024**3:.1f} GiB on the device"] if memory else []
-        parts += [f"{in_words(left)} left"] if left is not None else []
+        whole = "" if part is None else " in all"
+        parts += [f"{in_words(part)} left here"] if part is not None else []
+        parts += [f"{in_words(left)} left{whole}"] if left is not None else []
         if short:
             return ", ".join(parts)
         return f"{self.text}: {self.done}/{self.total} {self.unit}, {', '.join(parts)}"
@@ -155,6 +189,47 @@ class Meter:
                 raise SharpscopeError(f"{self._log}: the log cannot be written ({error})") from error
 
 
+def _speed(per_second: float) -> str:
+    """Say how fast it goes; what takes longer than a second is said in seconds, so that it is never 0.0 a second."""
+    if per_second <= 0:
+        return "nothing finished yet"
+    return f"{per_second:.1f}/s" if per_second >= 1 else f"{_duration(1 / per_second)} each"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 90 else in_words(seconds)
+
+
+@contextmanager
+def patiently(text: str, *, after: float = 2.0, every: float = 15.0) -> Iterator[None]:
+    """Say what is being done when it takes longer than a moment, and again now and then.
+
+    Args:
+        text: What, in a few words.
+        after: Seconds in which nothing is said.
+        every: Seconds between two lines from then on.
+
+    Yields:
+        Nothing.
+    """
+    over = threading.Event()
+    start = time.monotonic()
+
+    def speak() -> None:
+        wait = after
+        while not over.wait(wait):
+            print(f"{text} ... {in_words(time.monotonic() - start)}", file=sys.stderr, flush=True)
+            wait = every
+
+    speaker = threading.Thread(target=speak, daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        speaker.join(timeout=1)
+
+
 def in_words(seconds: float) -> str:
     """Say how long something takes, as precisely as a guess deserves.
 
@@ -171,6 +246,41 @@ def in_words(seconds: float) -> str:
     if seconds < 90:
         return f"{math.ceil(seconds)} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@contextmanager
+def _heard_at_once() -> Iterator[None]:
+    """Answer Ctrl-C with a line at once: the interrupt itself waits until the network's current step returns.
+
+    Python notes a signal by a byte on a socket the moment it comes, also while the main thread computes; a thread reads
+    it. Only the main thread may ask for that, so elsewhere nothing is said.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) in (
+        signal.SIG_DFL,
+        signal.SIG_IGN,
+        None,
+    ):
+        yield
+        return
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+
+    def listen() -> None:
+        while byte := reading.recv(1):
+            if byte[0] == signal.SIGINT:
+                line = "interrupted: stopping after the current step, what is finished is kept"
+                print(f"\n{line}", file=sys.stderr, flush=True)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        writing.close()
+        listener.join(timeout=1)
+        reading.close()
 
 
 @contextmanager
@@ -199,11 +309,12 @@ def progress(
             TextColumn("{task.fields[state]}"),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=console) as bar:
+        with _heard_at_once(), Progress(*columns, console=console) as bar:
             meter = Meter(total, unit, bar, log=file)
             yield meter
     else:
         meter = Meter(total, unit, None, quiet=not show, log=file)
-        yield meter
+        with _heard_at_once() if show else nullcontext():
+            yield meter
     if file is not None:
         meter.report()

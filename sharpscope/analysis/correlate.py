@@ -169,14 +169,18 @@ def _which(comparisons: pd.DataFrame) -> str:
     if not names:
         return ""
     tested = int(comparisons["p"].notna().sum())
-    level = f"after Holm's correction over {tested} pairs, swapping measures within checkpoints"
+    if not tested:  # too few checkpoints to swap anything: nothing can be said of which is best
+        return ""
+    pairs = f"{tested} pair" if tested == 1 else f"{tested} pairs"
+    level = f"after Holm's correction over {pairs}, swapping measures within checkpoints"
     if len(names) == 1:
         return f"\n{names[0]} goes better with EER than every other measure ({level}).\n"
     controls = [name for name in names if is_control(name.split(" ")[0])]
     beside = f", the controls {', '.join(controls)} among them" if controls else ""
     return (
         f"\nHighest mean correlation with EER: {names[0]}. These checkpoints cannot rank it above "
-        f"{len(names) - 1} others{beside} ({level}); comparisons.csv has every difference with its interval.\n"
+        f"{len(names) - 1} other{'s' if len(names) > 2 else ''}{beside} ({level}); "
+        "comparisons.csv has every difference with its interval.\n"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -29,6 +30,27 @@ def _number(value: float) -> str:
 
 def _p(value: float) -> str:
     return "--" if math.isnan(value) else f"{value:.2g}"
+
+
+def _interval(low: float, high: float) -> str:
+    """Return an interval behind a number, or nothing where there is none."""
+    return "" if math.isnan(low) or math.isnan(high) else f" [{low:.2f}, {high:.2f}]"
+
+
+def plain(text: str) -> str:
+    """Return a text without what its numbers cannot say: p-values that are not there, and a zero with a sign.
+
+    Args:
+        text: Formatted sentences.
+
+    Returns:
+        The same sentences.
+
+    Example:
+        >>> plain("given loss, -0.00 is left (p = nan); -0.004 (p = nan, 3 recipes)")
+        'given loss, 0.00 is left; -0.004 (3 recipes)'
+    """
+    return re.sub(r"-(0\.0+)(?!\d)", r"\1", text.replace(" (p = nan)", "").replace("p = nan, ", ""))
 
 
 def _counted(n: int, what: str) -> str:
@@ -70,7 +92,7 @@ def summarise(
     if warnings:
         paragraphs.append("\n".join(f"- Warning: {line}." for line in warnings))
     paragraphs.append(_methods(table, n, k, len(family), splits))
-    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
+    return plain("\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n")
 
 
 def _evidence(table: pd.DataFrame) -> str:
@@ -121,8 +143,8 @@ def _per_set(family: pd.DataFrame, n: int) -> str:
     if strongest is not None:
         lines.append(
             f"The strongest of sharpness is {_way(strongest)} on {strongest['set']}: Spearman "
-            f"{_number(strongest['spearman'])} [{_number(strongest['spearman_low'])}, "
-            f"{_number(strongest['spearman_high'])}], p = {_p(strongest['p'])}, p_Holm = {_p(strongest['p_holm'])}, "
+            f"{_number(strongest['spearman'])}{_interval(strongest['spearman_low'], strongest['spearman_high'])}, "
+            f"p = {_p(strongest['p'])}, p_Holm = {_p(strongest['p_holm'])}, "
             f"n = {strongest['n']:.0f}: {_direction(strongest['spearman'])}."
         )
     return " ".join(lines)
@@ -139,6 +161,8 @@ def _over_sets(joint: pd.DataFrame, choice: str) -> str:
             if choice
             else f"p = {_p(best['p_headline'])}, adjusted for being the largest of {_counted(ways, 'way')}"
         )
+        if math.isnan(best["p"]):
+            level = f"no p-value with {best['n']:.0f} checkpoints"
         lines.append(
             f"Over all sets, {_way(best)} has a mean within-set Spearman of {_number(best['spearman'])} "
             f"({level}; {best['note']}): {_direction(best['spearman'])}."
@@ -224,7 +248,7 @@ def trust(answers: pd.DataFrame) -> str:
         same &= (answers[column] == best[column]) | (answers[column].isna() & pd.isna(best[column]))
     own = answers[same]
     name = str(best["measure"]) if pd.isna(best["rho"]) else f"{best['measure']} (rho {best['rho']:g})"
-    return " ".join([f"How far {name} can be trusted:", *_sentences(own)])
+    return plain(" ".join([f"How far {name} can be trusted:", *_sentences(own)]))
 
 
 BOUNDS = {

@@ -17,6 +17,7 @@ from sharpscope.cli import (  # noqa: F401
     sets,
     table,
     train,
+    watch,
 )
 from sharpscope.cli.group import main
 

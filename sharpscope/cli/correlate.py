@@ -79,8 +79,8 @@ def correlate(
         files = tables + write_correlation_figures(
             correlation.results, correlation, out_dir, venue=venue, show_progress=not quiet
         )
+    click.echo(correlation.summary)
     click.echo(_printed(correlation.table))
-    click.echo(f"\n{correlation.summary}")
     click.echo(
         f"wrote {len(files)} files into {out_dir}: {', '.join(sorted({f.name for f in tables}))}"
         + ("" if no_figures else ", figures"),
@@ -90,7 +90,7 @@ def correlate(
 
 
 def _printed(table: object) -> str:
-    """Return the table as it is shown: few columns, two decimals."""
+    """Return the table as it is shown: few columns, two decimals, none that is empty all the way down."""
     import pandas as pd
 
     assert isinstance(table, pd.DataFrame)
@@ -108,10 +108,14 @@ def _printed(table: object) -> str:
         "spearman_same_trials",
         "evidence",
     ]
+    # The cloud of all cells has no p-value and is no evidence; it stands in the file.
+    table = table[table["scope"] != "pooled"]
     shown = table[columns].copy()
+    shown["evidence"] = table["evidence"].astype(object).fillna("")
     shown["set"] = table["set"] + table["subset"].map(lambda subset: f"@{subset}" if subset else "")
     formats = {"rho": "{:g}", "n": "{:.0f}", "p": "{:.3g}", "p_holm": "{:.3g}"}
     for column in columns[3:-1]:
         pattern = formats.get(column, "{:.2f}")
         shown[column] = [pattern.format(v) if v == v else "--" for v in shown[column].astype(float)]
-    return shown.to_string(index=False)
+    kept = [column for column in columns if not shown[column].isin(["--", ""]).all()]
+    return shown[kept].to_string(index=False)

@@ -31,9 +31,11 @@ from sharpscope.cli.values import read_arguments
 def inspect(checkpoint: str, bonafide_index: str | None, check: bool, as_json: bool, **options: Any) -> None:
     """Say what a checkpoint is: its architecture, what was assumed, its polarity, its live parameters."""
     from sharpscope.measurement.inspection import inspect as run
+    from sharpscope.progress import patiently
 
     index = None if bonafide_index is None else int(bonafide_index)
-    facts = run(checkpoint, check=check, bonafide_index=index, **options)
+    with patiently(f"reading {checkpoint}" + (" and running it on noise" if check else "")):
+        facts = run(checkpoint, check=check, bonafide_index=index, **options)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return

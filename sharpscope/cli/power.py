@@ -22,9 +22,20 @@ def power(n: int, sets: int, measures: int, chance: float, alpha: float) -> None
     from sharpscope.analysis.power import power as run
 
     found = run(n, sets=sets, measures=measures, chance=chance, alpha=alpha)
+    if found.one_test != found.one_test:
+        fewest = next((size for size in range(n, 20) if run(size).smallest_p <= alpha), 20)
+        click.echo(
+            f"{n} checkpoint{'' if n == 1 else 's'} can find nothing: even a perfect order of them has p = "
+            f"{found.smallest_p:.2g}, which is above {alpha:g}. It takes {fewest} or more; sets do not replace them"
+        )
+        click.echo(f"next: sharpscope power --n 12 --sets {sets}", err=True)
+        return
     rows = [("smallest p-value in one set", f"{found.smallest_p:.2g}  (a perfect order of {n})")]
-    for what, value in (("one test", found.one_test), (f"{sets * measures} tests, Holm", found.family)):
-        text = "none can be significant" if value != value else f"Spearman {value:.2f}"
+    tests = sets * measures
+    many = "1 test" if tests == 1 else f"{tests} tests"
+    for what, value in (("one test", found.one_test), (f"{many}, Holm", found.family)):
+        # A perfect order can be found in one test and still not survive the correction for many.
+        text = "nothing: too many tests for so few checkpoints" if value != value else f"Spearman {value:.2f}"
         rows.append((f"{what}, found with power {chance:g}", text))
     width = max(len(what) for what, _ in rows)
     for what, text in rows:

@@ -16,27 +16,47 @@ from sharpscope.errors import UsageError
 VENUES = ("interspeech", "ieee", "web")
 
 
-def read_numbers(_: click.Context, __: click.Parameter, text: str | None) -> list[float] | None:
+def _named(parameter: click.Parameter) -> str:
+    """Return what a user calls an option: its longest spelling begins the message about it."""
+    return parameter.opts[0] if parameter.opts else str(parameter.name)
+
+
+def read_numbers(_: click.Context, parameter: click.Parameter, text: str | None) -> list[float] | None:
     """Read numbers with commas between them."""
     if text is None:
         return None
     try:
-        return [float(part) for part in text.split(",") if part.strip()]
+        numbers = [float(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise UsageError(f"'{text}' is not a list of numbers such as 0.05,0.01") from None
+        raise UsageError(
+            f"{_named(parameter)} is '{text}'; it takes numbers with commas between them, such as 0.05,0.01"
+        ) from None
+    if not numbers:
+        raise UsageError(f"{_named(parameter)} is empty; it takes numbers with commas between them")
+    return numbers
 
 
 def read_integers(context: click.Context, parameter: click.Parameter, text: str | None) -> list[int] | None:
     """Read whole numbers with commas between them."""
     numbers = read_numbers(context, parameter, text)
-    if numbers is not None and any(number != int(number) for number in numbers):
-        raise UsageError(f"'{text}' is not a list of whole numbers such as 8,32")
+    # Neither NaN nor infinity is a whole number.
+    if numbers is not None and not all(number.is_integer() for number in numbers):
+        raise UsageError(
+            f"{_named(parameter)} is '{text}'; it takes whole numbers with commas between them, such as 8,32"
+        )
     return None if numbers is None else [int(number) for number in numbers]
 
 
-def read_words(_: click.Context, __: click.Parameter, text: str | None) -> list[str]:
+def read_words(_: click.Context, parameter: click.Parameter, text: str | None) -> list[str]:
     """Read words with commas between them."""
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
+    words = [part.strip() for part in (text or "").split(",") if part.strip()]
+    for word in words:
+        # No name that these options take holds one of these, but a list with the wrong separator does.
+        if any(separator in word for separator in (";", "\t", "\n")):
+            raise UsageError(
+                f"{_named(parameter)} is '{' '.join(word.split())}'; its parts stand apart by commas, such as itw,mlaad"
+            )
+    return words
 
 
 def read_arguments(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, Any] | None:

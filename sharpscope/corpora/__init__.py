@@ -147,7 +147,8 @@ def _keys(name: str) -> list[str]:
         return [lowered]
     keys = [key for key, corpus in CORPORA.items() if lowered in (alias.lower() for alias in corpus.aliases)]
     if not keys:
-        raise unknown_name("set", name, [*CORPORA, *(alias for c in CORPORA.values() for alias in c.aliases)])
+        known = [*CORPORA, *(alias for corpus in CORPORA.values() for alias in corpus.aliases)]
+        raise unknown_name("set", name, known, see="sharpscope sets")
     return keys
 
 

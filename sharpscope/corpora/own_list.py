@@ -9,8 +9,9 @@ from sharpscope.corpora.asvspoof import five_columns
 from sharpscope.corpora.listing import AUDIO_ENDINGS
 from sharpscope.corpora.place import Place
 from sharpscope.corpora.protocols import file_name, read_lines, with_header
-from sharpscope.corpora.trials import BONAFIDE, SPOOF, Trial, known, label_of
+from sharpscope.corpora.trials import Trial, known, label_of
 from sharpscope.errors import UsageError
+from sharpscope.scoring.label_words import BONAFIDE, SPOOF
 
 # What toolkits call the column of the file, the surest first; an utterance has no ending.
 FILE = "file|path|file_name|audio_path|filename|filepath|utt_id"

@@ -148,11 +148,22 @@ def _named(path: Path, cells: Sequence[str], needed: Sequence[str]) -> list[str]
         options = [option.lower() for option in choice.split("|")]
         met = next((option for option in options if option in names), None)
         if met is None:
-            raise UsageError(f"{path}: no column '{' or '.join(options)}'; it has {', '.join(names)}")
+            raise UsageError(
+                f"{path}: no column '{' or '.join(options)}'; it has {', '.join(names)}{_separator_hint(cells, needed)}"
+            )
         names[names.index(met)] = options[0]
     if len(set(names)) != len(names):
         raise UsageError(f"{path}: a column name stands twice in {', '.join(names)}")
     return names
+
+
+def _separator_hint(cells: Sequence[str], needed: Sequence[str]) -> str:
+    """Say so where a header names what is needed, but with another separator between the names."""
+    for sign, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        parts = {part.strip().lower() for part in ",".join(cells).split(sign)}
+        if len(parts) > 1 and all(parts & set(choice.lower().split("|")) for choice in needed):
+            return f". Its columns stand apart by {name}; write commas, e.g. `{','.join(sorted(needed))}`"
+    return ""
 
 
 def _quoted(path: Path, lines: list[str], several_lines: bool) -> Iterator[list[str]]:

@@ -13,20 +13,9 @@ from sharpscope.audio.containers import is_there
 from sharpscope.audio.decode import Reader
 from sharpscope.corpora.listing import Listing
 from sharpscope.errors import UsageError
+from sharpscope.scoring.label_words import BONAFIDE, SPOOF
 
 COLUMNS = ("trial", "path", "label", "attack", "speaker", "language", "codec")
-BONAFIDE = (
-    "bonafide",
-    "bona-fide",
-    "bona fide",
-    "bona_fide",
-    "real",
-    "genuine",
-    "human",
-    "original",
-    "natural",
-)
-SPOOF = ("spoof", "spoofed", "fake", "synthetic", "deepfake", "tts")
 _LABELS = {**dict.fromkeys(BONAFIDE, "bonafide"), **dict.fromkeys(SPOOF, "spoof")}
 # Words that protocols write where they have nothing to say.
 _NOTHING = {"-", "--", "n/a", "none", "nan", "unknown"}

@@ -11,8 +11,8 @@ from sharpscope.audio.archives import members, read_member
 from sharpscope.audio.containers import SEPARATOR
 from sharpscope.corpora.embedded_rows import Row
 from sharpscope.corpora.listing import AUDIO_ENDINGS
-from sharpscope.corpora.trials import BONAFIDE, SPOOF
 from sharpscope.errors import UsageError
+from sharpscope.scoring.label_words import BONAFIDE, SPOOF
 
 LABEL_ENDINGS = ("cls", "label", "txt")
 

@@ -91,7 +91,7 @@ def select_measures(names: Sequence[str]) -> list[str]:
     chosen: set[str] = set()
     for name in names:
         if name not in known and name not in MEASURES:
-            raise unknown_name("measure", name, [*MEASURES, *known])
+            raise unknown_name("measure", name, [*MEASURES, *known], see="sharpscope measures")
         chosen.update(known.get(name, [name]))
     return [name for name in MEASURES if name in chosen]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-BONAFIDE = ("bonafide", "bona-fide", "bona_fide", "real", "genuine", "human")
-SPOOF = ("spoof", "spoofed", "fake", "deepfake")
+from sharpscope.scoring.label_words import BONAFIDE, SPOOF
+
 PHASES = ("eval", "progress", "hidden")
 
 

@@ -25,7 +25,8 @@ from sharpscope.scoring.costs import (
     paired_difference,
 )
 from sharpscope.scoring.eer import eer_interval, equal_error_rate
-from sharpscope.scoring.official_keys import BONAFIDE, PHASES, SPOOF, key_phases, official_label
+from sharpscope.scoring.label_words import BONAFIDE, SPOOF
+from sharpscope.scoring.official_keys import PHASES, key_phases, official_label
 
 TRIAL_WORDS = (
     "trial",

@@ -40,7 +40,7 @@ def find(name: str) -> Path:
     """
     there = shipped()
     if name not in there:
-        raise unknown_name("recipe", name, there)
+        raise unknown_name("recipe", name, there, see="sharpscope train --list")
     return there[name]
 
 

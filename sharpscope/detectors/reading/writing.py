@@ -52,7 +52,11 @@ def write_safetensors(path: str | Path, state: Mapping[str, Tensor], record: Map
     # Tensors that share memory (tied weights) are written once each, as the format wants.
     own = {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
     try:
+        # The library makes files that nobody else may read; a new file of one's own has the rights of any other.
+        temporary.touch()
+        rights = temporary.stat().st_mode
         save_file(own, temporary, metadata={"sharpscope": json.dumps(dict(record), sort_keys=True)})
+        temporary.chmod(rights)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
