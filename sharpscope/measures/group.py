@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,9 +16,11 @@ from torch import Tensor
 from sharpscope.errors import SharpscopeError
 from sharpscope.measures.objectives import get_objective, prediction_entropy
 from sharpscope.measures.parameters import Direction, LiveParameters, all_finite, products
+from sharpscope.measures.precision import rounded_products
 
 Forward = Callable[[Tensor], Tensor]
 TrialLoss = Callable[[Tensor, Tensor], Tensor]
+Arithmetic = Literal["fp32", "tf32", "bf16"]
 
 
 class Group:
@@ -36,8 +38,9 @@ class Group:
             and without a graph give equal bits (see `baseline_is_exact`).
         seed: Seeds the directions of `noise`, which depend on nothing else.
         own_loss: The detector's own loss, logits (B, 2) and labels (B,) to (B,), in place of cross-entropy.
-        fast: Take the shared gradient in bfloat16. Scores, L(w) and every rise stay in the network's precision,
-            from forwards without a graph.
+        direction: How the shared gradient is taken: "fp32" as everything else, "tf32" with factors rounded to 10 bits
+            where a GPU can, "bf16" in bfloat16. Scores, L(w) and every rise stay in the network's precision, in the
+            latter two from forwards without a graph.
 
     Attributes:
         logits: Shape (m, 2), float64, at the trained weights.
@@ -58,7 +61,7 @@ class Group:
         shared_baseline: bool = True,
         seed: int = 0,
         own_loss: TrialLoss | None = None,
-        fast: bool = False,
+        direction: Arithmetic = "fp32",
     ) -> None:
         self.forward = forward
         self.live = live
@@ -68,16 +71,17 @@ class Group:
         self.batch_size = batch_size
         self.seed = seed
         self.own_loss = own_loss
-        self.fast = fast
+        self.direction = direction
         self.forwards = 0
         self.cache: dict[Hashable, Any] = {}
         self.gradients: dict[str, list[Tensor]] = {}
         self._temperature = 0.0
-        whole = batch_size >= len(labels) and not fast
+        exact = direction == "fp32"
+        whole = batch_size >= len(labels) and exact
         if any(get_objective(name).matched for name in objectives) and not whole:
             self._match_temperature(self.evaluate())
         self.logits = self._forward_backward(objectives) if objectives else self.evaluate()
-        if objectives and (fast or not shared_baseline):
+        if objectives and not (exact and shared_baseline):
             self.logits = self.evaluate()
         if not bool(torch.isfinite(self.logits).all()):
             bad = int((~torch.isfinite(self.logits).all(dim=1)).sum())
@@ -147,8 +151,8 @@ class Group:
         logits = []
         sums: dict[str, list[Tensor]] = {}
         for part in self.batches():
-            with torch.enable_grad():
-                with self._direction_arithmetic():
+            with torch.enable_grad(), rounded_products(self.direction == "tf32"):
+                with self._half_precision():
                     out = self.forward(self.waves[part])  # (B, 2)
                 for index, name in enumerate(objectives):
                     scaled, labels = self.targets(name, out, self.labels[part])
@@ -175,10 +179,10 @@ class Group:
             for parameter, gradient in zip(parameters, before, strict=True):
                 parameter.grad = gradient
 
-    def _direction_arithmetic(self) -> torch.autocast:
+    def _half_precision(self) -> torch.autocast:
         # Copies of weights in half precision are not kept: the weights move in place.
         kind = self.waves.device.type
-        return torch.autocast(kind, torch.bfloat16, enabled=self.fast, cache_enabled=False)
+        return torch.autocast(kind, torch.bfloat16, enabled=self.direction == "bf16", cache_enabled=False)
 
     def gradient(self, objective: str = "label") -> list[Tensor]:
         """Return the gradient of the group's loss at the trained weights.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import sharpscope
+from sharpscope.errors import UsageError
 from sharpscope.measurement import first_look as looking
 from sharpscope.measurement import plan as planning
 from sharpscope.measurement.first_look import fitted_batch
@@ -108,3 +109,24 @@ def test_a_plan_divides_by_the_number_of_processes(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("WORLD_SIZE", "4")
     found = take([Small(0), Small(1)], dry_run=True, out=tmp_path / "r.csv")
     assert " on 4 " in found.plan[-1]
+
+
+def test_rows_say_how_directions_were_taken_and_the_older_name_means_the_same() -> None:
+    named, older = take(Small(), direction="bf16").table, take(Small(), fast=True).table
+    assert set(named["preset"]) == {"rigorous+fast"}
+    assert named["note"].str.contains("direction in bfloat16").all()
+    assert named["value"].tolist() == older["value"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"direction": "fp16"}, "must be one of fp32, tf32, bf16"),
+        ({"direction": "tf32", "fast": True}, "--fast is --direction bf16"),
+        ({"direction": "tf32", "device": "cpu"}, "no TF32"),
+        ({"direction": "bf16", "dtype": "float64"}, "--direction bf16 was given with --dtype float64"),
+    ],
+)
+def test_a_direction_that_cannot_be_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        take(Small(), **options)
