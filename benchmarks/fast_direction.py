@@ -33,7 +33,7 @@ def measured(
         labels,
         weights,
         batch_size=len(waves),
-        fast=fast,
+        direction="bf16" if fast else "fp32",
     )
     values = [v for name in NAMES for v in MEASURES[name].function(group, RADII[:5]).values()]
     return time.perf_counter() - start, values

@@ -73,7 +73,14 @@ from sharpscope.errors import SharpscopeError
     type=click.Choice(["float32", "float64"]),
     help="Of the network.",
 )
-@click.option("--fast", is_flag=True, help="Directions in bfloat16, differences in float32; the rows say so.")
+@click.option(
+    "--direction",
+    default="fp32",
+    show_default=True,
+    type=click.Choice(["fp32", "tf32", "bf16"]),
+    help="Arithmetic of directions; differences stay exact, the rows say so.",
+)
+@click.option("--fast", is_flag=True, help="The same as --direction bf16.")
 @click.option("--workers", default=1, show_default=True, help="Processes that decode audio; 0: none.")
 @click.option(
     "--cache/--no-cache", default=True, show_default=True, help="Decode once for several checkpoints."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from sharpscope.detectors.failures import describe_failure
 from sharpscope.detectors.spec import DetectorSpec
@@ -31,7 +33,7 @@ def build_to_fit(
         arch: Name of the architecture, for messages.
 
     Returns:
-        The network with fresh weights.
+        The network; where the file holds all of its weights, these are not drawn at random only to be replaced.
 
     Raises:
         UsageError: If it cannot be built, or does not fit.
@@ -39,8 +41,10 @@ def build_to_fit(
     try:
         with torch.device("meta"):
             outline = build(**arguments)
-        _check_shapes(outline.state_dict(), state, path, arch)
-        return build(**arguments)
+        own = outline.state_dict()
+        _check_shapes(own, state, path, arch)
+        with _without_random_start() if own.keys() <= state.keys() else nullcontext():
+            return build(**arguments)
     except SharpscopeError:
         raise
     except Exception as error:  # arguments come from files and users; a constructor may raise anything
@@ -48,6 +52,31 @@ def build_to_fit(
         raise UsageError(
             f"{path}: {arch} cannot be built with {shown or 'its defaults'} ({error})"
         ) from error
+
+
+# What draws the values of a new network; filling with a constant costs little and stays.
+_DRAWS = {
+    *(getattr(Tensor, name) for name in ("normal_", "uniform_")),
+    *(getattr(nn.init, f"{name}_") for name in ("normal", "uniform", "trunc_normal", "orthogonal", "sparse")),
+    *(
+        getattr(nn.init, f"{kind}_{draw}_")
+        for kind in ("xavier", "kaiming")
+        for draw in ("normal", "uniform")
+    ),
+}
+
+
+class _without_random_start(TorchFunctionMode):
+    """Leave the memory of parameters as it is where a constructor would draw numbers into it."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        target = args[0] if args else kwargs.get("tensor")
+        if func in _DRAWS and isinstance(target, nn.Parameter):
+            return target
+        return func(*args, **kwargs)
 
 
 def check_numbers(state: Mapping[str, Tensor], path: Path) -> None:
@@ -116,8 +145,7 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, spec: Dete
     own = network.state_dict()
     _check_shapes(own, state, path, spec.arch)
     check_numbers(state, path)
-    converted = {name: tensor.to(own[name].dtype) for name, tensor in state.items()}
-    network.load_state_dict(converted, strict=False)
+    network.load_state_dict(state, strict=False)  # which copies, and converts where types differ
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     if not missing:
         return []

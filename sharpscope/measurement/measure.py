@@ -57,6 +57,7 @@ def measure(
     per_class: int | None = None,
     device: str = "auto",
     dtype: str = "float32",
+    direction: str = "fp32",
     fast: bool = False,
     allow_pickle: bool = False,
     skip_missing: bool = False,
@@ -107,8 +108,10 @@ def measure(
         per_class: Trials of each class in every step of growth; None takes as many as all have.
         device: "auto", "cpu" or "cuda:N".
         dtype: "float32" or "float64".
-        fast: Take gradients, and so directions, in bfloat16; losses and their differences stay in float32. The rows
-            say "+fast" behind their preset and are never compared with others.
+        direction: How gradients, and so directions, are taken: "fp32", "tf32" (a GPU's products with factors of 10
+            bits) or "bf16" (bfloat16); losses and their differences stay in float32. The rows say "+tf32" or "+fast"
+            behind their preset and are never compared with others.
+        fast: The same as ``direction="bf16"``.
         allow_pickle: Load files that run code.
         skip_missing: Go on without trials whose audio is missing, and count them.
         workers: Processes that decode audio; 0 decodes in this one.
@@ -140,6 +143,7 @@ def measure(
         tolerance=tolerance,
         seed=seed,
         dtype=dtype,
+        direction=direction,
         fast=fast,
         design=Design(by, grow, orders, per_class),
         facts=Facts(recipe, tuple(trained_on), tuple(selected_on)),
@@ -152,6 +156,8 @@ def measure(
     if out is None and not share.alone:
         raise UsageError("several processes (torchrun) need a results file to meet in; give --out")
     chosen = choose_device(device, share)
+    if options.direction == "tf32" and chosen == "cpu":
+        raise UsageError("--direction tf32 was given without a GPU, where there is no TF32; leave it out")
     draws = Draws(
         read_sets(sets, data=data, skip_missing=skip_missing, preset=preset),
         options,

@@ -240,5 +240,7 @@ def open_journal(store: Store, place: Place, rows: Sequence[dict[str, Any]], opt
         options.groups,
         options.tolerance,
     )
-    identity = repr((place, how, options.fast, rows[0]["dtype"], rows[0]["device"], sharpscope.__version__))
+    identity = repr(
+        (place, how, options.direction, rows[0]["dtype"], rows[0]["device"], sharpscope.__version__)
+    )
     return Journal(store.journal(place), identity)

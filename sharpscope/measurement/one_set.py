@@ -274,7 +274,7 @@ def _values(
         shared_baseline=one.look.shared_baseline,
         seed=options.seed,
         own_loss=detector.own_loss,
-        fast=options.fast,
+        direction=options.direction,
     )
     values: list[float] = []
     for name in one.measures if measured else ():
@@ -333,8 +333,9 @@ def put_together(one: OneSet, journal: Journal) -> SetMeasurement | None:
 def _notes(one: OneSet) -> Iterator[str]:
     """Yield what is known of the measurement before it starts."""
     yield f"noise floor {one.look.noise_floor:.3g}"
-    if one.options.fast:
-        yield "direction in bfloat16 (--fast)"
+    if one.options.direction != "fp32":
+        words = {"bf16": "bfloat16", "tf32": "TF32"}[one.options.direction]
+        yield f"direction in {words} (--direction {one.options.direction})"
     elif not one.look.shared_baseline:
         yield "L(w) evaluated separately: kernels with and without a graph differ"
     if len(one.draw.groups) < one.draw.n_groups:

@@ -10,6 +10,10 @@ import numpy as np
 from sharpscope.errors import UsageError
 from sharpscope.measurement.presets import Preset, get_preset
 from sharpscope.measures import select_measures
+from sharpscope.measures.group import Arithmetic
+
+# What a row says behind its preset of how directions were taken.
+SUFFIX: dict[Arithmetic, str] = {"fp32": "", "tf32": "+tf32", "bf16": "+fast"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Options:
         groups: Groups measured of a set, a seeded random sample; None measures all. Every trial is scored.
         tolerance: Relative half-width of every measure's interval at which no further group is measured, or None.
         seed: Of the draws of trials and groups, and of random directions.
-        fast: Whether gradients are taken in bfloat16.
+        direction: How gradients are taken: "fp32", "tf32" or "bf16".
         design: Which parts of a set are measured.
         facts: What the user says of the checkpoints' training.
         workers: Processes that decode audio.
@@ -78,7 +82,7 @@ class Options:
     groups: int | None
     tolerance: float | None
     seed: int
-    fast: bool
+    direction: Arithmetic
     design: Design
     facts: Facts
     workers: int
@@ -110,6 +114,7 @@ def checked_options(
     tolerance: float | None = None,
     seed: int = 0,
     dtype: str = "float32",
+    direction: str = "fp32",
     fast: bool = False,
     design: Design = Design(),
     facts: Facts = Facts(),
@@ -140,11 +145,10 @@ def checked_options(
         raise UsageError(f"--tolerance is {tolerance}; it is a fraction of the value, such as 0.02")
     if tolerance is not None and groups is not None:
         raise UsageError("--groups and --tolerance were both given; either says how many groups are measured")
-    if fast and dtype != "float32":
-        raise UsageError(f"--fast was given with --dtype {dtype}; directions in bfloat16 are for float32")
+    arithmetic = _arithmetic(direction, fast, dtype)
     return Options(
         preset=chosen,
-        label=preset + (f"+seed={seed}" if seed else "") + ("+fast" if fast else ""),
+        label=preset + (f"+seed={seed}" if seed else "") + SUFFIX[arithmetic],
         measures=tuple(select_measures(measures or chosen.measures)),
         radii=radii,
         sizes=(m,) if isinstance(m, int) else tuple(m or (chosen.m,)),
@@ -153,7 +157,7 @@ def checked_options(
         groups=groups,
         tolerance=tolerance,
         seed=seed,
-        fast=fast,
+        direction=arithmetic,
         design=design,
         facts=facts,
         workers=workers,
@@ -161,6 +165,23 @@ def checked_options(
         keep=keep,
         force=force,
     )
+
+
+def _arithmetic(direction: str, fast: bool, dtype: str) -> Arithmetic:
+    """Return how gradients are taken; --fast is the older name of bf16."""
+    if direction not in SUFFIX:
+        raise UsageError(f"--direction is '{direction}'; it must be one of {', '.join(SUFFIX)}")
+    if fast and direction == "tf32":
+        raise UsageError(
+            "--fast was given with --direction tf32; --fast is --direction bf16, give one of them"
+        )
+    chosen: Arithmetic = "bf16" if fast else direction
+    if chosen != "fp32" and dtype != "float32":
+        given = "--fast" if fast else f"--direction {chosen}"
+        raise UsageError(
+            f"{given} was given with --dtype {dtype}; directions in less than float32 are for float32"
+        )
+    return chosen
 
 
 def _at_least(option: str, value: int | None, least: int, why: str) -> None:

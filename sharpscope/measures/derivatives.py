@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sharpscope.errors import SharpscopeError
 from sharpscope.measures.group import Group
-from sharpscope.measures.parameters import Direction, dot
+from sharpscope.measures.parameters import Direction, all_finite, dot
 from sharpscope.measures.precision import plain_recurrence
 
 
@@ -78,7 +78,7 @@ def hessian_vector(group: Group, vector: Direction, *, objective: str = "label")
                 ) from None
         torch._foreach_add_(total, product)
     group.forwards += 9
-    if not all(bool(torch.isfinite(t).all()) for t in total):
+    if not all_finite(total):
         raise SharpscopeError(
             "a product with the Hessian is not finite: the detector overflows on these trials"
         )

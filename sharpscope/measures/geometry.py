@@ -16,7 +16,7 @@ from sharpscope.measures.objectives import signed_margin
 from sharpscope.measures.parameters import block_of, dot
 from sharpscope.measures.registry import Definition, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
-from sharpscope.measures.worst_case import FLAT
+from sharpscope.measures.worst_case import FLAT, scaled_squares
 
 
 def _mean(group: Group, per_trial: Tensor) -> Values:
@@ -146,8 +146,7 @@ def scaled_gradient_norm(group: Group, radii: Sequence[float] = (), *, objective
     Example:
         For L(w) = w^2 / 2 at w = 2 it is 4.
     """
-    product = scaled(group.gradient(objective), scales(group.live.trained, "elementwise"))
-    return {None: math.sqrt(dot(product, product))}
+    return {None: math.sqrt(float(scaled_squares(group, "elementwise", objective=objective).sum()))}
 
 
 class Block(NamedTuple):
@@ -220,10 +219,9 @@ def layers(group: Group, radii: Sequence[float] = (), *, scaling: Scaling = "non
     Example:
         For L(w) = 3 w_1 + 4 w_2 with each weight a block the shares are 0.36 and 0.64.
     """
-    gradient = scaled(group.gradient(), scales(group.live.trained, scaling))
     squares: Values = {}
-    for name, part in zip(group.live.names, gradient, strict=True):
-        squares[block_of(name)] = squares.get(block_of(name), 0.0) + dot([part], [part])
+    for name, square in zip(group.live.names, scaled_squares(group, scaling).tolist(), strict=True):
+        squares[block_of(name)] = squares.get(block_of(name), 0.0) + square
     total = math.fsum(squares.values())
     return {name: square / total if total**0.5 >= FLAT else 0.0 for name, square in squares.items()}
 
@@ -246,8 +244,7 @@ def effective_parameters(group: Group, radii: Sequence[float] = (), *, scaling: 
     Example:
         For one tensor it is 1.
     """
-    gradient = scaled(group.gradient(), scales(group.live.trained, scaling))
-    squares = [dot([g], [g]) for g in gradient]
+    squares = scaled_squares(group, scaling).tolist()
     total = math.fsum(squares)
     if total**0.5 < FLAT:
         return {None: 0.0}

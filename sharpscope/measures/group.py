@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from sharpscope.errors import SharpscopeError
 from sharpscope.measures.objectives import get_objective, prediction_entropy
-from sharpscope.measures.parameters import Direction, LiveParameters, dot
+from sharpscope.measures.parameters import Direction, LiveParameters, all_finite, products
+from sharpscope.measures.precision import rounded_products
 
 Forward = Callable[[Tensor], Tensor]
 TrialLoss = Callable[[Tensor, Tensor], Tensor]
+Arithmetic = Literal["fp32", "tf32", "bf16"]
 
 
 class Group:
@@ -36,8 +38,9 @@ class Group:
             and without a graph give equal bits (see `baseline_is_exact`).
         seed: Seeds the directions of `noise`, which depend on nothing else.
         own_loss: The detector's own loss, logits (B, 2) and labels (B,) to (B,), in place of cross-entropy.
-        fast: Take the shared gradient in bfloat16. Scores, L(w) and every rise stay in the network's precision,
-            from forwards without a graph.
+        direction: How the shared gradient is taken: "fp32" as everything else, "tf32" with factors rounded to 10 bits
+            where a GPU can, "bf16" in bfloat16. Scores, L(w) and every rise stay in the network's precision, in the
+            latter two from forwards without a graph.
 
     Attributes:
         logits: Shape (m, 2), float64, at the trained weights.
@@ -58,7 +61,7 @@ class Group:
         shared_baseline: bool = True,
         seed: int = 0,
         own_loss: TrialLoss | None = None,
-        fast: bool = False,
+        direction: Arithmetic = "fp32",
     ) -> None:
         self.forward = forward
         self.live = live
@@ -68,16 +71,17 @@ class Group:
         self.batch_size = batch_size
         self.seed = seed
         self.own_loss = own_loss
-        self.fast = fast
+        self.direction = direction
         self.forwards = 0
         self.cache: dict[Hashable, Any] = {}
         self.gradients: dict[str, list[Tensor]] = {}
         self._temperature = 0.0
-        whole = batch_size >= len(labels) and not fast
+        exact = direction == "fp32"
+        whole = batch_size >= len(labels) and exact
         if any(get_objective(name).matched for name in objectives) and not whole:
             self._match_temperature(self.evaluate())
         self.logits = self._forward_backward(objectives) if objectives else self.evaluate()
-        if objectives and (fast or not shared_baseline):
+        if objectives and not (exact and shared_baseline):
             self.logits = self.evaluate()
         if not bool(torch.isfinite(self.logits).all()):
             bad = int((~torch.isfinite(self.logits).all(dim=1)).sum())
@@ -147,32 +151,38 @@ class Group:
         logits = []
         sums: dict[str, list[Tensor]] = {}
         for part in self.batches():
-            with torch.enable_grad():
-                with self._direction_arithmetic():
+            with torch.enable_grad(), rounded_products(self.direction == "tf32"):
+                with self._half_precision():
                     out = self.forward(self.waves[part])  # (B, 2)
                 for index, name in enumerate(objectives):
                     scaled, labels = self.targets(name, out, self.labels[part])
                     loss = (self.trial_loss(name)(scaled, labels) * self.weights[part]).sum()
-                    gradient = torch.autograd.grad(
-                        loss,
-                        self.live.parameters,
-                        retain_graph=index + 1 < len(objectives),
-                        allow_unused=True,
-                        materialize_grads=True,
-                    )
-                    if name in sums:
-                        torch._foreach_add_(sums[name], gradient)
-                    else:
-                        sums[name] = list(gradient)
+                    more = index + 1 < len(objectives)
+                    sums[name] = self._add_gradient(loss, sums.get(name), retain_graph=more)
             logits.append(out.detach())
         self.forwards += 1 + 2 * len(objectives)
         self.gradients = sums
         return torch.cat(logits).double()  # (m, 2)
 
-    def _direction_arithmetic(self) -> torch.autocast:
+    def _add_gradient(
+        self, loss: Tensor, total: Sequence[Tensor] | None, *, retain_graph: bool = False
+    ) -> list[Tensor]:
+        """Add the gradient of a loss to a sum, tensor by tensor as it comes, so that no second whole one is held."""
+        parameters = self.live.parameters
+        before = [parameter.grad for parameter in parameters]
+        try:
+            for index, parameter in enumerate(parameters):
+                parameter.grad = None if total is None else total[index]
+            torch.autograd.backward(loss, inputs=parameters, retain_graph=retain_graph)
+            return [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        finally:
+            for parameter, gradient in zip(parameters, before, strict=True):
+                parameter.grad = gradient
+
+    def _half_precision(self) -> torch.autocast:
         # Copies of weights in half precision are not kept: the weights move in place.
         kind = self.waves.device.type
-        return torch.autocast(kind, torch.bfloat16, enabled=self.fast, cache_enabled=False)
+        return torch.autocast(kind, torch.bfloat16, enabled=self.direction == "bf16", cache_enabled=False)
 
     def gradient(self, objective: str = "label") -> list[Tensor]:
         """Return the gradient of the group's loss at the trained weights.
@@ -187,11 +197,31 @@ class Group:
             SharpscopeError: If a component is not finite.
         """
         gradient = self.gradients[objective]
-        if not all(bool(torch.isfinite(g).all()) for g in gradient):
-            raise SharpscopeError(
-                "the gradient of a group is not finite: the detector overflows on these trials"
-            )
+        if ("squares", objective) not in self.cache:
+            squares = products(gradient, gradient)  # (n,)
+            # Squares of sound float64 numbers may overflow; only then is each number asked.
+            if not (bool(torch.isfinite(squares).all()) or all_finite(gradient)):
+                raise SharpscopeError(
+                    "the gradient of a group is not finite: the detector overflows on these trials"
+                )
+            self.cache["squares", objective] = squares
         return gradient
+
+    def gradient_squares(self, objective: str = "label") -> Tensor:
+        """Return the squared norm of each parameter's gradient, taken once an objective with the check of `gradient`.
+
+        Args:
+            objective: One of the objectives that the group was made with.
+
+        Returns:
+            Shape (n,), float64, on the CPU, one number per live parameter.
+
+        Raises:
+            SharpscopeError: If a component of the gradient is not finite.
+        """
+        self.gradient(objective)
+        squares: Tensor = self.cache["squares", objective]
+        return squares
 
     def evaluate(self, direction: Direction | None = None, scale: float = 0.0) -> Tensor:
         """Run the group at ``trained + scale * direction`` and put the weights back.
@@ -284,19 +314,13 @@ class Group:
                 with torch.enable_grad():
                     scaled, _ = self.targets(objective, self.forward(self.waves[part]), labels[part])
                     losses = loss(scaled.double(), labels[part])
-                    gradient = torch.autograd.grad(
-                        (losses * self.weights[part]).sum(),
-                        self.live.parameters,
-                        allow_unused=True,
-                        materialize_grads=True,
-                    )
-                torch._foreach_add_(total, gradient)
+                    total = self._add_gradient((losses * self.weights[part]).sum(), total)
                 moved.append(losses.detach())
         finally:
             self.live.restore()
         self.forwards += 3
         rise = float(((torch.cat(moved) - self.losses(objective)) * self.weights).sum())
-        if not (math.isfinite(rise) and all(bool(torch.isfinite(g).all()) for g in total)):
+        if not (math.isfinite(rise) and all_finite(total)):
             raise SharpscopeError(
                 f"the loss or its gradient is not finite at a step of {scale:.3g} along the perturbation; "
                 "take smaller radii with --rho"
@@ -325,8 +349,7 @@ class Group:
 
     def gradient_norm(self, objective: str = "label") -> float:
         """Return the Euclidean norm of the group's gradient."""
-        gradient = self.gradient(objective)
-        return math.sqrt(dot(gradient, gradient))
+        return math.sqrt(float(self.gradient_squares(objective).sum()))
 
 
 def baseline_is_exact(group: Group) -> bool:

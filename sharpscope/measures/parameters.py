@@ -14,6 +14,9 @@ from sharpscope.errors import SharpscopeError
 
 Direction = Sequence[Tensor]
 
+# Weights move in parts of about this size: a direction that is made while it is used takes no more room than a part.
+PART_BYTES = 64 * 1024**2
+
 
 class LiveParameters:
     """The parameters that a loss really depends on, with the trained values kept beside them.
@@ -33,6 +36,7 @@ class LiveParameters:
         dead: Names that require a gradient but never receive one.
         frozen: Names that do not require a gradient.
         found: The gradients of the backward pass, one per live parameter.
+        parts: Slices of the live parameters that are moved one after the other.
 
     Raises:
         SharpscopeError: If no parameter is live.
@@ -63,7 +67,9 @@ class LiveParameters:
         self.tensors = [parameter.detach() for _, parameter in live]
         self.parameters = [parameter for _, parameter in live]
         self.trained = [tensor.clone() for tensor in self.tensors]
+        self.parts = slices_of(self.trained, PART_BYTES)
         self._checksum = self.checksum()
+        self._norm: float | None = None
 
     @property
     def count(self) -> int:
@@ -74,9 +80,11 @@ class LiveParameters:
         r"""Euclidean norm of the trained live parameters, :math:`\lVert w \rVert_2`.
 
         Returns:
-            The norm, taken in float64.
+            The norm, taken in float64 and once: the trained values never change.
         """
-        return math.sqrt(dot(self.trained, self.trained))
+        if self._norm is None:
+            self._norm = math.sqrt(dot(self.trained, self.trained))
+        return self._norm
 
     def checksum(self) -> str:
         """SHA-256 over the bytes of the live parameters as they are now.
@@ -97,8 +105,9 @@ class LiveParameters:
             direction: One tensor per live parameter, of its shape.
             scale: Factor of the direction.
         """
-        torch._foreach_copy_(self.tensors, self.trained)
-        torch._foreach_add_(self.tensors, list(direction), alpha=scale)
+        for part in self.parts:
+            torch._foreach_copy_(self.tensors[part], self.trained[part])
+            torch._foreach_add_(self.tensors[part], list(direction[part]), alpha=scale)
 
     def restore(self) -> None:
         """Set the parameters back to the trained values, bit for bit."""
@@ -146,6 +155,86 @@ def block_of(name: str) -> str:
     return ".".join(parts[: depth + 1])
 
 
+def slices_of(tensors: Sequence[Tensor], size: int) -> list[slice]:
+    """Cut a list of tensors into consecutive parts of no more than so many bytes, or of one tensor.
+
+    Args:
+        tensors: Of any shape.
+        size: Bytes that a part of several tensors may take.
+
+    Returns:
+        Slices that cover the list.
+
+    Example:
+        >>> slices_of([torch.zeros(2), torch.zeros(1), torch.zeros(9)], size=12)
+        [slice(0, 2, None), slice(2, 3, None)]
+    """
+    found: list[slice] = []
+    start = held = 0
+    for index, tensor in enumerate(tensors):
+        needed = tensor.numel() * tensor.element_size()
+        if index > start and held + needed > size:
+            found.append(slice(start, index))
+            start, held = index, 0
+        held += needed
+    return [*found, slice(start, len(tensors))]
+
+
+def products(a: Direction, b: Direction) -> Tensor:
+    """Inner product of each pair of tensors, accumulated in float64 where they lie and fetched at once.
+
+    A device is waited for once, however many tensors there are.
+
+    Args:
+        a: One tensor per parameter.
+        b: Tensors of the same shapes.
+
+    Returns:
+        Shape (n,), float64, on the CPU.
+
+    Example:
+        >>> products([torch.ones(2), torch.ones(3)], [torch.ones(2), torch.ones(3)]).tolist()
+        [2.0, 3.0]
+    """
+    return stacked([_product(x, y) for x, y in zip(a, b, strict=True)])
+
+
+def _product(x: Tensor, y: Tensor) -> Tensor:
+    """Inner product in float64; a tensor with itself is widened once."""
+    wide = x.double()
+    return (wide * (wide if y is x else y.double())).sum()
+
+
+def stacked(values: Sequence[Tensor]) -> Tensor:
+    """Fetch numbers from a device at once.
+
+    Args:
+        values: Tensors without dimensions, all of one device.
+
+    Returns:
+        Shape (n,), on the CPU.
+    """
+    return torch.stack(list(values)).cpu()
+
+
+def all_finite(tensors: Sequence[Tensor]) -> bool:
+    """Tell whether every number is finite, waiting for the device once.
+
+    Args:
+        tensors: Floating-point tensors of one device.
+
+    Returns:
+        False where one is NaN or infinite.
+
+    Example:
+        >>> all_finite([torch.ones(2), torch.tensor([float("nan")])]), all_finite([torch.ones(2), torch.zeros(0)])
+        (False, True)
+    """
+    # The largest size keeps NaN and infinity, and nothing else makes them.
+    filled = [tensor for tensor in tensors if tensor.numel()]
+    return not filled or bool(torch.isfinite(torch.stack(torch._foreach_norm(filled, math.inf))).all())
+
+
 def dot(a: Direction, b: Direction) -> float:
     """Inner product of two directions, accumulated in float64.
 
@@ -160,5 +249,4 @@ def dot(a: Direction, b: Direction) -> float:
         >>> dot([torch.tensor([1.0, 2.0])], [torch.tensor([3.0, 4.0])])
         11.0
     """
-    total = torch.stack([(x.double() * y.double()).sum() for x, y in zip(a, b, strict=True)]).sum()
-    return float(total)
+    return float(products(a, b).sum())

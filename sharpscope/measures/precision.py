@@ -52,24 +52,37 @@ class _Switches:
         cudnn: Any = torch.backends.cudnn
         self._switches = [torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn]
         self._before = [switch.fp32_precision for switch in self._switches]
-        try:
-            self._old = cudnn.allow_tf32
-        except RuntimeError:  # the user has set the new ones apart, so the old one means nothing
-            self._old = None
+        self._old = [(owner, _old_switch(owner)) for owner in (torch.backends.cuda.matmul, cudnn)]
 
     def exact(self) -> None:
-        """Turn TF32 off in both, so that code which reads the old one goes on working."""
-        cudnn: Any = torch.backends.cudnn
-        cudnn.allow_tf32 = False
+        """Turn TF32 off in both, so that code which reads the old ones goes on working."""
+        self._set(False, "ieee")
+
+    def rounded(self) -> None:
+        """Turn TF32 on in both."""
+        self._set(True, "tf32")
+
+    def _set(self, old: bool, new: str) -> None:
+        for owner, _ in self._old:
+            owner.allow_tf32 = old
         for switch in self._switches:
-            switch.fp32_precision = "ieee"
+            switch.fp32_precision = new
 
     def restore(self) -> None:
         """Set all as they were."""
-        if self._old is not None:
-            torch.backends.cudnn.allow_tf32 = self._old
+        for owner, value in self._old:
+            if value is not None:
+                owner.allow_tf32 = value
         for switch, value in zip(self._switches, self._before, strict=True):
             switch.fp32_precision = value
+
+
+def _old_switch(owner: Any) -> bool | None:
+    """Return what an older switch says; None where new ones were set apart from it, so that it says nothing."""
+    try:
+        return bool(owner.allow_tf32)
+    except RuntimeError:
+        return None
 
 
 @contextmanager
@@ -109,6 +122,34 @@ def exact_arithmetic() -> Iterator[None]:
             switches.restore()
             torch.backends.mha.set_fastpath_enabled(fastpath)
             cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
+
+
+@contextmanager
+def rounded_products(enabled: bool = True) -> Iterator[None]:
+    """Let a GPU round the factors of float32 products to 10 bits (TF32), inside `exact_arithmetic` too.
+
+    For directions only: a difference of losses would be one of roundings. A backward must lie inside as its forward
+    does. On a CPU nothing changes.
+
+    Args:
+        enabled: False changes nothing.
+
+    Yields:
+        Nothing.
+
+    Example:
+        >>> with exact_arithmetic(), rounded_products():
+        ...     torch.backends.cuda.matmul.fp32_precision
+        'tf32'
+    """
+    switches = _Switches() if enabled else None
+    try:
+        if switches is not None:
+            switches.rounded()
+        yield
+    finally:
+        if switches is not None:
+            switches.restore()
 
 
 def _rounds(switch: Any) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, overload
 
+import torch
 from torch import Tensor
 
 from sharpscope.measures.group import Group
-from sharpscope.measures.parameters import dot
+from sharpscope.measures.parameters import Direction, dot, products
 from sharpscope.measures.registry import FORET, KWON, Definition, Values
 from sharpscope.measures.scaling import Scaling, scaled, scales
 
@@ -40,6 +41,99 @@ def ascent_direction(gradient: Sequence[Tensor], norm: Norm) -> list[Tensor] | N
     if norm == "linf":
         return [g.sign() for g in gradient]
     return [g / length for g in gradient]
+
+
+def scaled_squares(group: Group, scaling: Scaling, eta: float = 0.0, objective: str = "label") -> Tensor:
+    r"""Squared norm of each parameter's gradient in scaled coordinates, :math:`\lVert T_b g_b \rVert^2`.
+
+    Kept in the group's cache; the scaled gradient itself is held in parts only.
+
+    Args:
+        group: The trials.
+        scaling: T; see `scales`.
+        eta: Added to T.
+        objective: Which loss.
+
+    Returns:
+        Shape (n,), float64, on the CPU, one number per live parameter.
+    """
+    if scaling == "none":
+        return group.gradient_squares(objective)
+    key = ("scaled squares", scaling, eta, objective)
+    if key not in group.cache:
+        gradient = group.gradient(objective)
+        found = []
+        for part in group.live.parts:
+            there = scaled(gradient[part], scales(group.live.trained[part], scaling, eta))
+            found.append(products(there, there))
+        group.cache[key] = torch.cat(found)
+    squares: Tensor = group.cache[key]
+    return squares
+
+
+class Ascent(Sequence[Tensor]):
+    r"""The step of unit length along which the loss rises fastest, T v, made anew wherever it is read.
+
+    A whole step of a large network is as large as its weights; whoever moves them needs a part at a time.
+
+    Args:
+        group: The trials.
+        norm: Of the neighbourhood in whitened coordinates.
+        scaling: T; see `scales`.
+        eta: Added to T.
+        objective: Which loss rises.
+        length: :math:`\lVert T g \rVert_2`.
+    """
+
+    def __init__(
+        self, group: Group, norm: Norm, scaling: Scaling, eta: float, objective: str, length: float
+    ) -> None:
+        self.trained = group.live.trained
+        self.gradient = group.gradient(objective)
+        self.norm = norm
+        self.scaling = scaling
+        self.eta = eta
+        self.length = length
+
+    def __len__(self) -> int:
+        return len(self.gradient)
+
+    @overload
+    def __getitem__(self, index: int) -> Tensor: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Tensor]: ...
+    def __getitem__(self, index: int | slice) -> Tensor | list[Tensor]:
+        if isinstance(index, int) and not -len(self) <= index < len(self):
+            raise IndexError(index)
+        part = index if isinstance(index, slice) else slice(index, index + 1 or None)
+        by = scales(self.trained[part], self.scaling, self.eta)
+        step = scaled(self.gradient[part], by)
+        step = [g.sign() for g in step] if self.norm == "linf" else [g / self.length for g in step]
+        if by is not None:
+            torch._foreach_mul_(step, by)
+        return step if isinstance(index, slice) else step[0]
+
+
+def steepest_step(
+    group: Group, norm: Norm = "l2", scaling: Scaling = "none", eta: float = 0.0, objective: str = "label"
+) -> Direction | None:
+    """Return the step of unit length along which a group's loss rises fastest.
+
+    Args:
+        group: The trials.
+        norm: Of the neighbourhood in whitened coordinates.
+        scaling: T; see `scales`.
+        eta: Added to T.
+        objective: Which loss rises.
+
+    Returns:
+        One tensor per live parameter, whole where it is small; None where the gradient vanishes.
+    """
+    length = float(scaled_squares(group, scaling, eta, objective).sum()) ** 0.5
+    if length < FLAT:
+        return None
+    step = Ascent(group, norm, scaling, eta, objective, length)
+    return step[:] if len(group.live.parts) == 1 else step
 
 
 def first_order(
@@ -73,9 +167,7 @@ def first_order(
     key = ("first_order", norm, scaling, eta, objective)
     missing = [rho for rho in radii if (*key, rho) not in group.cache]
     if missing:
-        transform = scales(group.live.trained, scaling, eta)
-        step = ascent_direction(scaled(group.gradient(objective), transform), norm)
-        direction = None if step is None else scaled(step, transform)
+        direction = steepest_step(group, norm, scaling, eta, objective)
         for rho in missing:
             rise = 0.0 if direction is None else group.rise(direction, rho, objective=objective)
             group.cache[(*key, rho)] = rise

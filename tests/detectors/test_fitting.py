@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sharpscope.detectors.fitting import fill
+from sharpscope.detectors import ARCHITECTURES
+from sharpscope.detectors.fitting import build_to_fit, fill
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
@@ -64,3 +65,29 @@ def test_a_network_that_proves_nothing_stops_in_one_line(returns: Any, word: str
     with pytest.raises(UsageError, match=word) as caught:
         fill(network, {"out.weight": torch.ones(2, 1), "out.bias": torch.ones(2)}, Path("a.pt"), SPEC)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("arch", ["rawnet2", "tiny", "tiny-gru"])
+def test_weights_are_not_drawn_only_to_be_replaced(arch: str) -> None:
+    """Most of the time that loading a large front-end took went into random numbers that nobody saw."""
+    entry = ARCHITECTURES[arch]
+    torch.manual_seed(0)
+    state = entry.build().state_dict()
+    before = torch.get_rng_state()
+    network = build_to_fit(entry.build, {}, state, Path("x.pt"), arch)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert fill(network, state, Path("x.pt"), entry.spec) == []
+    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+
+
+def test_what_the_file_lacks_starts_from_sound_numbers() -> None:
+    """A tensor that is missing, and may prove unused, must not be left as memory happened to be."""
+
+    def build() -> nn.Module:
+        return Net(lambda x: x)
+
+    state = {name: tensor for name, tensor in build().state_dict().items() if not name.startswith("spare")}
+    before = torch.get_rng_state()
+    network = build_to_fit(build, {}, state, Path("x.pt"), "net")
+    assert not torch.equal(torch.get_rng_state(), before)
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values())

@@ -247,7 +247,7 @@ def test_the_order_of_trials_in_a_group_does_not_matter(order: list[int]) -> Non
 
 def test_fast_takes_the_direction_in_half_precision_and_nothing_else() -> None:
     """Scores, L(w) and the rise along that direction are those of the exact group, bit for bit."""
-    exact, fast = (make_group(Perceptron(), m=12, batch_size=5, fast=f) for f in (False, True))
+    exact, fast = (make_group(Perceptron(), m=12, batch_size=5, direction=d) for d in ("fp32", "bf16"))
     assert torch.equal(fast.logits, exact.logits)
     assert fast.loss() == exact.loss()
     for index, (half, whole) in enumerate(zip(fast.gradient(), exact.gradient(), strict=True)):
@@ -263,6 +263,6 @@ def test_fast_takes_the_direction_in_half_precision_and_nothing_else() -> None:
 
 def test_fast_finds_the_temperature_without_rounding() -> None:
     exact, fast = (
-        make_group(Perceptron(), batch_size=6, objectives=("matched",), fast=f) for f in (False, True)
+        make_group(Perceptron(), batch_size=6, objectives=("matched",), direction=d) for d in ("fp32", "bf16")
     )
     assert fast.losses("matched").tolist() == exact.losses("matched").tolist()
