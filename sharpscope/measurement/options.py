@@ -9,7 +9,10 @@ import numpy as np
 
 from sharpscope.errors import UsageError
 from sharpscope.measurement.presets import Preset, get_preset
-from sharpscope.measures import select_measures
+from sharpscope.measures import MEASURES, select_measures
+
+# What is measured of audio without labels unless something else is named: what costs no more than sharpness does.
+UNLABELLED = ("sam_predicted", "asam_predicted", "sam_entropy", "entropy", "confidence")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +120,7 @@ def checked_options(
     cache: bool = False,
     keep: bool = False,
     force: bool = False,
+    unlabelled: bool = False,
 ) -> Options:
     """Check what a user asked for and fill in what the preset says.
 
@@ -142,6 +146,8 @@ def checked_options(
         raise UsageError("--groups and --tolerance were both given; either says how many groups are measured")
     if fast and dtype != "float32":
         raise UsageError(f"--fast was given with --dtype {dtype}; directions in bfloat16 are for float32")
+    if unlabelled:
+        measures = _label_free(preset, measures, design)
     return Options(
         preset=chosen,
         label=preset + (f"+seed={seed}" if seed else "") + ("+fast" if fast else ""),
@@ -161,6 +167,23 @@ def checked_options(
         keep=keep,
         force=force,
     )
+
+
+def _label_free(preset: str, measures: Sequence[str] | None, design: Design) -> Sequence[str]:
+    """Return the measures of audio without labels, after checking that all else can do without them."""
+    if preset != "rigorous":
+        raise UsageError(
+            f"--preset {preset} weighs trials by their label; audio without labels takes rigorous"
+        )
+    if design.by or design.grow:
+        raise UsageError("--by and --grow divide a set by what its protocol says; --unlabelled has none")
+    chosen = select_measures(measures or UNLABELLED)
+    known = [name for name in MEASURES if "label_free" in MEASURES[name].families or name == "param_norm"]
+    if needing := [name for name in chosen if name not in known]:
+        raise UsageError(
+            f"{', '.join(needing[:6])} cannot be measured without labels; with --unlabelled take of {', '.join(known)}"
+        )
+    return chosen
 
 
 def _at_least(option: str, value: int | None, least: int, why: str) -> None:
