@@ -190,7 +190,10 @@ def _diagonal(
         split = halves.of(finite)
         cell = None
         if split is not None:
-            x, y = (pd.DataFrame(side, index=finite["sha256"]) for side in (split.x, split.y))
+            # Halves may hold one row a run already, in the order in which runs appear.
+            names = finite["sha256"]
+            names = names[~runs.loc[names].duplicated().to_numpy()] if len(split.x) < len(names) else names
+            x, y = (pd.DataFrame(side, index=names) for side in (split.x, split.y))
             cell = _cell(x, y, runs, start, tuple(way.values()), row)
         start += 1
         yield cell, row

@@ -141,6 +141,7 @@ def resolve_key(name: str, among: Callable[[str], bool] | None = None) -> str:
 
 def _keys(name: str) -> list[str]:
     """Return every key that a name stands for, at least one."""
+    load_plugins(CORPUS_PLUGINS)
     lowered = name.lower()
     if lowered in CORPORA:
         return [lowered]
@@ -419,6 +420,3 @@ def _given(
 
 def _no_partner(key: str) -> tuple[Path, Callable[[], Iterable[Trial]]]:
     raise UsageError(f"a list of one's own has no partner {key}")
-
-
-load_plugins(CORPUS_PLUGINS)

@@ -48,7 +48,7 @@ def hessian_vector(group: Group, vector: Direction, *, objective: str = "label")
             finite.
 
     Example:
-        For L(w) = w^2 the product is 2 v (``tests/test_measures_curvature.py``).
+        For L(w) = w^2 the product is 2 v (``tests/measures/test_curvature.py``).
     """
     parameters = group.live.parameters
     total = [torch.zeros_like(v) for v in vector]

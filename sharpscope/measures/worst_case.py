@@ -101,7 +101,7 @@ def sam(group: Group, radii: Sequence[float], *, objective: str = "label") -> Va
         The rise in nats per radius; 0 where the gradient vanishes.
 
     Example:
-        For L(w) = w^2 / 2 at w = 1 the rise is rho + rho^2 / 2 (``tests/test_measures.py``).
+        For L(w) = w^2 / 2 at w = 1 the rise is rho + rho^2 / 2 (``tests/measures/test_measures.py``).
     """
     return first_order(group, radii, objective=objective)
 

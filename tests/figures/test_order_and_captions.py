@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from results_tables import NAN, make_correlation, make_results
-from test_plots import layered, pooled, write_table
+from test_kinds import layered, pooled, write_table
 
 from sharpscope.errors import UsageError
 from sharpscope.figures import PLOTS, plot

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 from results_tables import NAN, make_correlation, make_results
-from test_report import Answer, browser, wait  # noqa: F401  (browser is a fixture)
+from test_reports import Answer, browser, wait  # noqa: F401  (browser is a fixture)
 
 from sharpscope.errors import UsageError
 from sharpscope.reports import report

@@ -36,7 +36,7 @@ from sharpscope.training.recipe import Recipe, read_recipe, template, toml
 from sharpscope.training.train import grid, train, train_grid
 
 RECIPES = sorted(
-    (Path(__file__).resolve().parents[1] / "sharpscope" / "training" / "recipes").rglob("*.toml")
+    (Path(__file__).resolve().parents[2] / "sharpscope" / "training" / "recipes").rglob("*.toml")
 )
 
 

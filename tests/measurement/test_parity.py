@@ -11,7 +11,7 @@ import pytest
 from sharpscope.measurement.measure import measure
 from sharpscope.results.table import read_results
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 pytestmark = pytest.mark.skipif(
     not SHARED.is_dir(), reason="../shared with the reference numbers is not here"
 )

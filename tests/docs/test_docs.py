@@ -1,6 +1,6 @@
 """The documentation does not drift: the command line's page is its own help, and every page is in the menu.
 
-`SHARPSCOPE_WRITE_DOCS=1 pytest tests/test_docs.py` writes the page anew.
+`SHARPSCOPE_WRITE_DOCS=1 pytest tests/docs/test_docs.py` writes the page anew.
 """
 
 import os
@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from sharpscope.cli import main
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "cli.md"
 
 
@@ -38,7 +38,7 @@ def page() -> str:
 def test_the_command_line_page_is_current() -> None:
     if os.environ.get("SHARPSCOPE_WRITE_DOCS"):
         PAGE.write_text(page())
-    assert PAGE.read_text() == page(), "run SHARPSCOPE_WRITE_DOCS=1 pytest tests/test_docs.py"
+    assert PAGE.read_text() == page(), "run SHARPSCOPE_WRITE_DOCS=1 pytest tests/docs/test_docs.py"
 
 
 @pytest.mark.parametrize("name", sorted(main.commands))

@@ -20,7 +20,7 @@ from sharpscope.detectors.layout import channels_last
 from sharpscope.errors import UsageError
 from sharpscope.scoring.eer import equal_error_rate
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 needs_shared = pytest.mark.skipif(
     not (SHARED / "checkpoints").is_dir(), reason="no published checkpoints here"
 )

@@ -21,7 +21,7 @@ from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.training.recipe import Recipe, toml
 from sharpscope.training.train import train
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Minutes long and tested on its own, or a placeholder for a file that only its owner has.
 SKIPPED = ("sharpscope demo", "sharpscope train recipe.toml --grid")

@@ -15,7 +15,7 @@ from sharpscope.corpora import CORPORA, read_set, resolve_key
 from sharpscope.corpora.document import documentation
 from sharpscope.errors import UsageError
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 CASES = [(name, spec) for name, layout in LAYOUTS.items() for spec in layout.expected]
 
 
@@ -256,5 +256,5 @@ def test_reading_twice_gives_the_same(corpora: Path) -> None:
 
 
 def test_the_page_of_corpora_is_current() -> None:
-    page = Path(__file__).resolve().parents[1] / "docs" / "corpora.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "corpora.md"
     assert page.read_text(encoding="utf-8") == documentation(), "run python -m sharpscope.corpora.document"

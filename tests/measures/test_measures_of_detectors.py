@@ -16,7 +16,7 @@ from sharpscope.measures.group import Group
 from sharpscope.measures.parameters import LiveParameters
 from sharpscope.measures.precision import exact_arithmetic
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared with real detectors is not here")
 
 # Half a second of two trials: enough for every layer, and a forward takes a tenth of a second.

@@ -1,6 +1,6 @@
 """What leaves each measure unchanged, measured; the table in docs/measures.md is made by these tests.
 
-`SHARPSCOPE_WRITE_DOCS=1 pytest tests/test_measures_invariance.py` writes both tables of the page anew.
+`SHARPSCOPE_WRITE_DOCS=1 pytest tests/measures/test_invariance.py` writes both tables of the page anew.
 """
 
 import functools
@@ -17,7 +17,7 @@ from sharpscope.measures import MEASURES
 from sharpscope.measures.group import Group
 from sharpscope.measures.parameters import LiveParameters
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "measures.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "measures.md"
 RHO = 0.02
 # Flags and shares that happen to be equal; "unchanged" is claimed only where it holds in general.
 COINCIDENCES = ("_converged", "saturated", "_residual")

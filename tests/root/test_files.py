@@ -1,0 +1,69 @@
+"""Files that processes share: a lock names its holder, and a file system without locks is refused with words."""
+
+import errno
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.files import locked, replace_file
+
+
+def hold(path: Path, ready: Any, done: Any) -> None:
+    with locked(path):
+        ready.set()
+        done.wait(20)
+
+
+def test_whoever_waits_too_long_is_told_who_holds_the_lock(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path / "x.lock", ready, done))
+    other.start()
+    try:
+        assert ready.wait(20)
+        held = rf"held for more than 0 s by process {other.pid} on "
+        with pytest.raises(SharpscopeError, match=held), locked(tmp_path / "x.lock", patience=0.1):
+            pass
+    finally:
+        done.set()
+        other.join(20)
+    with locked(tmp_path / "x.lock", patience=5):
+        assert f"process {os.getpid()}" in (tmp_path / "x.lock.holder").read_text()
+    assert not (tmp_path / "x.lock.holder").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_refused_with_words(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(self: FileLock, **_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(FileLock, "acquire", refuses)
+    with (
+        pytest.raises(SharpscopeError, match="the file system has no file locks"),
+        locked(tmp_path / "x.lock"),
+    ):
+        pass
+
+
+def test_a_file_is_replaced_whole_with_the_permissions_of_the_user(tmp_path: Path) -> None:
+    old = os.umask(0o022)
+    try:
+        replace_file(tmp_path / "a" / "b.csv", "one\n")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "a" / "b.csv").read_text() == "one\n"
+    assert stat.S_IMODE((tmp_path / "a" / "b.csv").stat().st_mode) == 0o644
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.csv"]
+    with pytest.raises(UsageError, match="cannot be made a folder"):
+        replace_file(tmp_path / "a" / "b.csv" / "c", "x")
+    (tmp_path / "d").mkdir()
+    with pytest.raises(UsageError, match="cannot be written"):
+        replace_file(tmp_path / "d", "x")
