@@ -24,6 +24,7 @@ from sharpscope.analysis.primary import fix_way
 from sharpscope.analysis.sentinels import sentinel_rows
 from sharpscope.analysis.settings_table import settings_in_names, settings_table
 from sharpscope.analysis.summary import summarise, trust
+from sharpscope.analysis.transfer import in_domain_sets, say_transfer, transfer
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.files import replace_file
 from sharpscope.progress import progress
@@ -43,6 +44,7 @@ class Correlation(NamedTuple):
         results: The rows that were correlated.
         comparisons: One row per pair of measures; columns ``comparisons.COLUMNS``.
         questions: Answers to what is asked next; columns ``robustness.COLUMNS``.
+        transfer: Sharpness on one set against error on another; columns ``transfer.COLUMNS``.
     """
 
     table: pd.DataFrame
@@ -51,6 +53,7 @@ class Correlation(NamedTuple):
     results: pd.DataFrame
     comparisons: pd.DataFrame
     questions: pd.DataFrame
+    transfer: pd.DataFrame = pd.DataFrame()
 
 
 def correlate(
@@ -116,7 +119,7 @@ def correlate(
     warnings += [line for line in (said, clusters.sentence) if line]
     table, choice = fix_way(table, primary, freeze)
     per_preset = table.drop_duplicates(WAY)["preset"].value_counts()
-    steps = 2 * int(per_preset.sum()) + sum(math.comb(int(ways), 2) for ways in per_preset)
+    steps = 3 * int(per_preset.sum()) + sum(math.comb(int(ways), 2) for ways in per_preset)
     with progress(steps, "steps", show=show_progress) as meter:
         meter.describe("correlating")
         halves = HalvesOfSets(records, seed=seed, n_splits=splits, runs=clusters.labels["run"], error=error)
@@ -129,10 +132,14 @@ def correlate(
         meter.describe("asking further")
         answers = robustness.ask(table, records=records, seed=seed, advance=meter.advance)
         answers = _with_more(answers, table, clusters, by, seed)
+        meter.describe("from set to set")
+        matrix = transfer(table, halves, seed=seed, advance=meter.advance)
     words = summarise(found, table, warnings, choice, splits) + _which(comparisons)
     if more := trust(answers):
         words += f"\n{more}\n"
-    return Correlation(found, words, tuple(warnings), table, comparisons, answers)
+    if told := say_transfer(matrix, in_domain_sets(table)):
+        words += f"\n{told}\n"
+    return Correlation(found, words, tuple(warnings), table, comparisons, answers, matrix)
 
 
 def _with_more(
@@ -185,7 +192,7 @@ def _which(comparisons: pd.DataFrame) -> str:
 
 
 def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Path]:
-    """Write the table as CSV and LaTeX, the summary as Markdown, comparisons and questions as CSV.
+    """Write the table as CSV and LaTeX, the summary as Markdown, comparisons, questions and transfer as CSV.
 
     Args:
         correlation: What `correlate` returned.
@@ -196,7 +203,7 @@ def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Pat
     """
     folder = Path(out_dir)
     files = [folder / "correlations.csv", folder / "correlations.tex", folder / "summary.md"]
-    files += [folder / "comparisons.csv", folder / "questions.csv", folder / "sentinels.csv"]
+    files += [folder / name for name in ("comparisons.csv", "questions.csv", "sentinels.csv", "transfer.csv")]
     replace_file(files[0], correlation.table.to_csv(index=False, lineterminator="\n"))
     replace_file(files[1], _latex(correlation.table))
     replace_file(files[2], correlation.summary)
@@ -204,6 +211,7 @@ def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Pat
     replace_file(files[4], correlation.questions.to_csv(index=False, lineterminator="\n"))
     sentinels = sentinel_rows(correlation.results)
     replace_file(files[5], sentinels.to_csv(index=False, lineterminator="\n"))
+    replace_file(files[6], correlation.transfer.to_csv(index=False, lineterminator="\n"))
     return [*files, *_settings(correlation.results, folder / "settings.csv")]
 
 

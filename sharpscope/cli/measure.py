@@ -92,6 +92,7 @@ from sharpscope.errors import SharpscopeError
     help="Run the code in a file that cannot be read otherwise. Only your own.",
 )
 @click.option("--skip-missing", is_flag=True, help="Go on without trials whose audio is missing; counted.")
+@click.option("--unlabelled", is_flag=True, help="Sets are name=FOLDER of audio without labels.")
 @click.option("--force", is_flag=True, help="Measure again what is in the table.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost; run nothing.")
 @click.option("--log-json", type=click.Path(), help="File that gets a line of JSON on progress every 15 s.")
@@ -102,6 +103,7 @@ def measure(checkpoints: tuple[str, ...], bonafide_index: str | None, quiet: boo
     \b
     sharpscope measure ckpt.pt --sets itw,mlaad --data /corpora
     sharpscope measure *.pth --sets mine=protocol.csv --rho 0.05,0.01
+    sharpscope measure *.pth --sets target=calls/ --unlabelled
     """
     from sharpscope.devices import this_share
     from sharpscope.measurement.measure import measure as run

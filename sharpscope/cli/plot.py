@@ -9,7 +9,10 @@ import click
 from sharpscope.cli.group import main
 from sharpscope.cli.values import VENUES
 
-KINDS = ("scatter", "shift", "grow", "rho-curve", "m-curve", "heatmap", "forest", "layers", "det", "pairs")
+KINDS = (
+    *("scatter", "shift", "grow", "rho-curve", "m-curve", "heatmap"),
+    *("forest", "layers", "det", "transfer", "pairs"),
+)
 
 
 @main.command()
@@ -39,6 +42,7 @@ def plot(kind: str, results: str, out: str | None, sets: str | None, **options: 
     forest     correlation per set with intervals, and the joint answer
     layers     which blocks of the network carry the sharpness (measure sam_layers)
     det        detection error trade-off per set, from the score files
+    transfer   sharpness on one set against EER on another
     pairs      baseline to another recipe, an arrow per seed
 
     \b

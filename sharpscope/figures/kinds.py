@@ -21,6 +21,7 @@ from sharpscope.figures import (
     scatter_plot,
     shift_plot,
     style,
+    transfer,
 )
 from sharpscope.figures.request import Plotted, Request
 from sharpscope.results import selection
@@ -79,6 +80,11 @@ PLOTS: dict[str, Kind] = {
         blocks=True,
     ),
     "det": Kind(det.det_figure, det.det_caption, "detection error trade-off per set, from the score files"),
+    "transfer": Kind(
+        transfer.transfer_figure,
+        transfer.transfer_figure_caption,
+        "sharpness on one set against EER on another, sets x sets",
+    ),
     "pairs": Kind(
         pairs_plot.pairs_figure, pairs_plot.pairs_caption, "baseline to other recipe, an arrow per seed"
     ),

@@ -8,14 +8,20 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from sharpscope.analysis.correlation_table import stars
+from sharpscope.analysis.cross_half import HalvesOfSets
+from sharpscope.analysis.transfer import in_domain_sets, transfer
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels
 from sharpscope.figures.heat_maps import FEWEST, coefficients
+from sharpscope.figures.request import Request
 from sharpscope.figures.style import INK
-from sharpscope.results.wording import between, number
+from sharpscope.results.selection import by_shift
+from sharpscope.results.table import EER_ONLY
+from sharpscope.results.wording import between, counted, number
 
 COLUMNS = ("source_set", "target_set", "spearman", "p", "p_adjusted", "n")
 
@@ -98,10 +104,58 @@ def transfer_caption(table: pd.DataFrame, *, in_domain: Sequence[str] = (), labe
     Returns:
         The caption.
     """
-    tests = int(np.isfinite(table["p_adjusted"]).sum())
+    tests = counted(int(np.isfinite(table["p_adjusted"]).sum()), "test")
     framed = f" Framed: in-domain ({', '.join(in_domain)})." if in_domain else ""
     return (
         f"Spearman's correlation of {label} on the set of the row with EER on the set of the column, over "
-        f"n = {between(table['n'], 'checkpoint')}; two-sided p adjusted over the {tests} tests shown: * .05, ** .01, "
-        f"*** .001. Hatched: no coefficient, or fewer than {FEWEST} checkpoints.{framed}"
+        f"n = {between(table['n'], 'checkpoint')}; two-sided p adjusted over the {tests} shown: * .05, "
+        f"** .01, *** .001. Hatched: no coefficient, or fewer than {FEWEST} checkpoints.{framed}"
     )
+
+
+def _pairs(request: Request) -> pd.DataFrame:
+    """Return the transfer of the one way of measuring that is shown, adjusted over what is shown."""
+    rows = request.rows().drop(columns="panel")
+    found = transfer(rows, HalvesOfSets(request.records), controls=True)
+    return found[found["measure"] != EER_ONLY]
+
+
+def transfer_figure(request: Request) -> Figure:
+    """Draw `transfer_map` for one way of measuring, at the width that its number of sets needs.
+
+    Args:
+        request: What to draw.
+
+    Returns:
+        The figure.
+
+    Raises:
+        UsageError: If the table has no pair of sets.
+    """
+    found = _pairs(request)
+    sets = found["source_set"].nunique()
+    figure = panels.new_figure(
+        request.venue.text if sets > 5 else request.venue.column, 1.4 + 0.25 * max(sets, 3)
+    )
+    transfer_map(
+        found,
+        figure.add_subplot(),
+        in_domain=in_domain_sets(request.results),
+        order=by_shift(request.results),
+    )
+    panels.settle(figure)
+    return figure
+
+
+def transfer_figure_caption(request: Request) -> str:
+    """Return the sentence under `transfer_figure`.
+
+    Args:
+        request: What was drawn.
+
+    Returns:
+        The caption.
+    """
+    own = [name for name in in_domain_sets(request.results) if name in set(request.rows()["panel"])]
+    sentence = transfer_caption(_pairs(request), in_domain=own, label=request.variant.named())
+    return f"{sentence} On the diagonal, sharpness and EER come from different halves of the trials."

@@ -11,6 +11,7 @@ from torch import nn
 
 from sharpscope.corpora.in_memory import read_sets
 from sharpscope.corpora.seen import SeenTrials
+from sharpscope.corpora.unlabelled import read_unlabelled_sets
 from sharpscope.detectors import Detector
 from sharpscope.detectors.naming import distinct_names, settle_name
 from sharpscope.detectors.opening import open_detector
@@ -61,6 +62,7 @@ def measure(
     fast: bool = False,
     allow_pickle: bool = False,
     skip_missing: bool = False,
+    unlabelled: bool = False,
     workers: int = 1,
     cache: bool = True,
     force: bool = False,
@@ -114,6 +116,8 @@ def measure(
         fast: The same as ``direction="bf16"``.
         allow_pickle: Load files that run code.
         skip_missing: Go on without trials whose audio is missing, and count them.
+        unlabelled: The sets are folders of audio without labels, ``name=FOLDER``: label-free measures and scores are
+            taken, and the error rate stays blank until `forecast` says what it may be.
         workers: Processes that decode audio; 0 decodes in this one.
         cache: Use decoded audio that is kept on disk, and keep it when several checkpoints are measured.
         force: Measure again what is in the table.
@@ -151,6 +155,7 @@ def measure(
         cache=cache,
         keep=len(several) > 1,
         force=force,
+        unlabelled=unlabelled,
     )
     store = Store(None if out is None else Path(out), force=force)
     if out is None and not share.alone:
@@ -159,7 +164,9 @@ def measure(
     if options.direction == "tf32" and chosen == "cpu":
         raise UsageError("--direction tf32 was given without a GPU, where there is no TF32; leave it out")
     draws = Draws(
-        read_sets(sets, data=data, skip_missing=skip_missing, preset=preset),
+        read_unlabelled_sets(sets)
+        if unlabelled
+        else read_sets(sets, data=data, skip_missing=skip_missing, preset=preset),
         options,
         SeenTrials(leaks, data, preset),
     )

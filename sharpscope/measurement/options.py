@@ -9,11 +9,13 @@ import numpy as np
 
 from sharpscope.errors import UsageError
 from sharpscope.measurement.presets import Preset, get_preset
-from sharpscope.measures import select_measures
+from sharpscope.measures import MEASURES, select_measures
 from sharpscope.measures.group import Arithmetic
 
 # What a row says behind its preset of how directions were taken.
 SUFFIX: dict[Arithmetic, str] = {"fp32": "", "tf32": "+tf32", "bf16": "+fast"}
+# What is measured of audio without labels unless something else is named: what costs no more than sharpness does.
+UNLABELLED = ("sam_predicted", "asam_predicted", "sam_entropy", "entropy", "confidence")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +124,7 @@ def checked_options(
     cache: bool = False,
     keep: bool = False,
     force: bool = False,
+    unlabelled: bool = False,
 ) -> Options:
     """Check what a user asked for and fill in what the preset says.
 
@@ -146,6 +149,8 @@ def checked_options(
     if tolerance is not None and groups is not None:
         raise UsageError("--groups and --tolerance were both given; either says how many groups are measured")
     arithmetic = _arithmetic(direction, fast, dtype)
+    if unlabelled:
+        measures = _label_free(preset, measures, design)
     return Options(
         preset=chosen,
         label=preset + (f"+seed={seed}" if seed else "") + SUFFIX[arithmetic],
@@ -180,6 +185,23 @@ def _arithmetic(direction: str, fast: bool, dtype: str) -> Arithmetic:
         given = "--fast" if fast else f"--direction {chosen}"
         raise UsageError(
             f"{given} was given with --dtype {dtype}; directions in less than float32 are for float32"
+        )
+    return chosen
+
+
+def _label_free(preset: str, measures: Sequence[str] | None, design: Design) -> Sequence[str]:
+    """Return the measures of audio without labels, after checking that all else can do without them."""
+    if preset != "rigorous":
+        raise UsageError(
+            f"--preset {preset} weighs trials by their label; audio without labels takes rigorous"
+        )
+    if design.by or design.grow:
+        raise UsageError("--by and --grow divide a set by what its protocol says; --unlabelled has none")
+    chosen = select_measures(measures or UNLABELLED)
+    known = [name for name in MEASURES if "label_free" in MEASURES[name].families or name == "param_norm"]
+    if needing := [name for name in chosen if name not in known]:
+        raise UsageError(
+            f"{', '.join(needing[:6])} cannot be measured without labels; with --unlabelled take of {', '.join(known)}"
         )
     return chosen
 

@@ -78,8 +78,8 @@ def measurement_rows(
     draw = one.draw
     eer, low, high = _error_rate(one.options.preset.score_rule, draw, measured.logits)
     found = {
-        "n_bonafide": int(draw.labels.sum()),
-        "n_spoof": int((1 - draw.labels).sum()),
+        "n_bonafide": int(draw.labels.sum()) if draw.labelled else None,
+        "n_spoof": int((1 - draw.labels).sum()) if draw.labelled else None,
         "eer": eer,
         "eer_low": low,
         "eer_high": high,
@@ -100,6 +100,8 @@ def measurement_rows(
 
 
 def _error_rate(score_rule: str, draw: Draw, logits: np.ndarray) -> tuple[float, float, float]:
+    if not draw.labelled:
+        return np.nan, np.nan, np.nan
     is_bonafide = draw.labels == 1
     if score_rule == "folded_spoof_logit":
         return folded_equal_error_rate(logits[is_bonafide, 0], logits[~is_bonafide, 0]), np.nan, np.nan
@@ -221,7 +223,7 @@ def score_rows(draw: Draw, measured: SetMeasurement) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "trial": known["trial"].to_numpy(),
-            "label": np.where(draw.labels == 1, "bonafide", "spoof"),
+            "label": np.where(draw.labels == 1, "bonafide", "spoof") if draw.labelled else "",
             "score": measured.logits[:, 1] - measured.logits[:, 0],
             "logit_spoof": measured.logits[:, 0],
             "logit_bonafide": measured.logits[:, 1],
@@ -234,14 +236,14 @@ def score_rows(draw: Draw, measured: SetMeasurement) -> pd.DataFrame:
 def _notes(one: OneSet, measured: SetMeasurement, eer: float) -> Iterator[str]:
     """Yield what a reader of the row should know, most telling first."""
     trials = one.draw.trials
-    if not eer <= 0.5:
+    if one.draw.labelled and not eer <= 0.5:
         yield "worse than chance"
     loss = measured.values.get(("loss", None))
     if loss is not None and not float(np.mean(loss)) <= np.log(2):
         yield f"mean loss {np.mean(loss):.3g} is above ln 2, that of knowing nothing: are labels or outputs swapped?"
     if left := len(one.draw.labels) - sum(measured.sizes):
         yield f"{left} trials scored but in no group"
-    if not _names_speakers(one.draw):
+    if one.draw.labelled and not _names_speakers(one.draw):
         yield "EER interval over trials, not speakers: optimistic"
     if trials.skipped:
         yield f"{trials.skipped} trials without audio skipped"

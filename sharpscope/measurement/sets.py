@@ -22,7 +22,8 @@ class Draw(NamedTuple):
 
     Attributes:
         trials: The drawn trials.
-        labels: Shape (n,), 1 = bona fide, 0 = spoof.
+        labels: Shape (n,), 1 = bona fide, 0 = spoof; drawn at random where the set has none, so that groups are random
+            and weigh their trials alike.
         groups: Trials that share a perturbation, in the order in which they are measured.
         rest: The other trials, in chunks: they are scored and nothing else.
         m: Trials in a group.
@@ -44,6 +45,11 @@ class Draw(NamedTuple):
         return f"{self.trials.name} {self.trials.subset}".strip()
 
     @property
+    def labelled(self) -> bool:
+        """Whether anybody has said what is bona fide."""
+        return not (self.trials.table["label"] == "").all()
+
+    @property
     def pieces(self) -> list[np.ndarray]:
         """Indices of trials that go through the detector together: the groups, then the rest."""
         return [*self.groups, *self.rest]
@@ -63,7 +69,7 @@ def draw(trials: TrialSet, m: int, options: Options) -> Draw:
     Raises:
         UsageError: If a class is missing or smaller than its half of a group.
     """
-    labels = (trials.table["label"] == "bonafide").to_numpy().astype(np.int64)
+    labels = _labels(trials, m, options.seed)
     if options.limit is not None and options.limit < len(labels):
         kept = balanced_subset(labels, options.limit, seed=options.seed)
         trials = trials._replace(table=trials.table.iloc[kept].reset_index(drop=True))
@@ -82,6 +88,18 @@ def draw(trials: TrialSet, m: int, options: Options) -> Draw:
     groups = groups[: options.groups]
     rest = leftover(len(labels), groups)
     return Draw(trials, labels, groups, rest, m, trials_hash(trials.table), total)
+
+
+def _labels(trials: TrialSet, m: int, seed: int) -> np.ndarray:
+    """Return the labels of a set, or halves drawn at random where it has none."""
+    if not (trials.table["label"] == "").all():
+        return (trials.table["label"] == "bonafide").to_numpy().astype(np.int64)
+    n = len(trials.table)
+    if n < max(m, 2):
+        raise UsageError(
+            f"set {trials.name} has {n} files, a group of m = {m} needs as many, and 2; lower --m"
+        )
+    return np.random.default_rng(seed).permutation(np.arange(n) % 2)
 
 
 def leftover(n: int, groups: Sequence[np.ndarray]) -> list[np.ndarray]:

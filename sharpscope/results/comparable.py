@@ -39,6 +39,7 @@ def eligible_rows(table: pd.DataFrame, measures: Sequence[str] = ()) -> tuple[pd
         raise UsageError(
             "the table holds error rates from score files only; a correlation needs rows of `sharpscope measure`"
         )
+    table, blind = _with_labels(table)
     blocks = about_blocks(table)
     if blocks.any() and not any("[" in name for name in measures):
         # Shares of blocks say where sharpness sits, not how much there is; each would be a test to pay for.
@@ -64,7 +65,17 @@ def eligible_rows(table: pd.DataFrame, measures: Sequence[str] = ()) -> tuple[pd
         )
     _one_loss(table)
     left_out = [f"systems known by their score files only, in no correlation: {systems}"] if systems else []
-    return table, [*left_out, *_copies(table), *_warnings(table)]
+    return table, [*left_out, *blind, *_copies(table), *_warnings(table)]
+
+
+def _with_labels(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out sets on which no checkpoint has an error rate, and say so; a table of nothing else stays as it is."""
+    rated = table.groupby(PLACE)["eer"].transform("count") > 0
+    blind = sorted(set(table.loc[~rated, "set"]))
+    if not blind or not rated.any():
+        return table, []
+    said = f"sets without labels, in no correlation: {', '.join(blind)}; `sharpscope forecast` speaks of them"
+    return table[rated], [said]
 
 
 def _copies(table: pd.DataFrame) -> list[str]:

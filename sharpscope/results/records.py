@@ -188,11 +188,12 @@ class Records:
             groups = pd.concat([known[kept], groups], ignore_index=True)
         self._groups[place] = groups
 
-    def scores(self, row: Mapping[Any, Any]) -> pd.DataFrame | None:
+    def scores(self, row: Mapping[Any, Any], *, unlabelled: bool = False) -> pd.DataFrame | None:
         """Return the scores of the measurement that a row of the table is of.
 
         Args:
             row: A mapping with the columns of results.csv.
+            unlabelled: Whether scores of audio without labels are wanted too; their label is "".
 
         Returns:
             One row per scored trial: trial, label ("bonafide" or "spoof"), score (higher for bona fide), logit_spoof,
@@ -204,9 +205,13 @@ class Records:
         """
         place = Place.of(row)
         if self.results is None:
-            return self._scores.get(place)
-        path = folders(self.results)[0] / f"{place.file}.txt"
-        return read_scores(path, place) if path.is_file() else None
+            found = self._scores.get(place)
+        else:
+            path = folders(self.results)[0] / f"{place.file}.txt"
+            found = read_scores(path, place) if path.is_file() else None
+        # Who computes errors must not meet trials of neither class.
+        blank = found is not None and bool((found["label"] == "").all())
+        return None if blank and not unlabelled else found
 
     def groups(self, row: Mapping[Any, Any]) -> pd.DataFrame | None:
         """Return the values of every group of the measurement that a row of the table is of.
@@ -302,7 +307,9 @@ def read_scores(path: Path, place: Place) -> pd.DataFrame:
         raise UsageError(
             f"{path}: not a score file of `measure` ({error}); measure again with --force"
         ) from error
-    strange = set(table["label"]) - {"bonafide", "spoof"}
+    if (table["label"] == _NOTHING).all():
+        table["label"] = ""
+    strange = set(table["label"]) - {"bonafide", "spoof"} - ({""} if (table["label"] == "").all() else set())
     if strange or not np.isfinite(table["score"].to_numpy(float)).all():
         raise UsageError(
             f"{path}: labels are bonafide and spoof and scores numbers; found {sorted(strange)[:3]}"
