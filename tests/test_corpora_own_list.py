@@ -55,7 +55,7 @@ def test_the_five_columns_of_asvspoof(tmp_path: Path) -> None:
     [
         ((LINES[0], "audio/a.wav,bonafied,-,s,dev"), r"list\.csv, line 2: label 'bonafied' is not known"),
         ((*LINES, LINES[1]), r"1 trial ids stand twice, the first is 'audio/a\.wav'"),
-        (("path,label", "a.wav,spoof"), r"list\.csv: no column 'file'; it has path, label"),
+        (("sound,label", "a.wav,spoof"), r"list\.csv: no column 'file or path .*; it has sound, label"),
         ((*LINES, "audio/a.wav,spoof"), r"list\.csv, line 4: 2 cells, the header has 5"),
         ((LINES[0], ",spoof,A1,s,dev"), r"list\.csv, line 2: '' names no file"),
         ((LINES[0], '"audio/a.wav,spoof,-,s,dev', '"b.wav,spoof,-,s,dev'), r"list\.csv, line 2: "),

@@ -38,7 +38,10 @@ def _found(
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option(
-    "--key", required=True, type=click.Path(), help="Labels: `trial label`, an ASVspoof protocol, or a CSV."
+    "--key",
+    required=True,
+    type=click.Path(),
+    help="Labels: `trial label`, an ASVspoof protocol, a CSV, or an official key (its phase eval, or FILE@all).",
 )
 @click.option(
     "--higher",
@@ -62,6 +65,10 @@ def score(
     sharpscope score closed.txt --key protocol.txt --set itw --out results.csv
     """
     found = _found(files, key, higher, out, set_name, force)
+    from sharpscope.scoring.score_files import key_notes
+
+    for note in key_notes(key):
+        click.echo(note, err=True)
     if as_json:
         pair = None if found.difference is None else found.difference._asdict()
         click.echo(json.dumps({"systems": found.systems, "difference": pair}, indent=2))

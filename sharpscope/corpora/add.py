@@ -18,7 +18,7 @@ def _read(
         path = place.protocol(*lists[part])
         # Older releases hand out the labels apart from the audio.
         folders = [f"{path.parent}/wav", str(path.parent), f"{path.parent.parent}/{part}"]
-        folders += place.audio_folders("wav/")
+        folders += place.audio_folders("wav/", "track1test/")
         header = ("label", "key", "filename", "file", "utt")
         for where, cells in blank_separated(
             path, place.tally, "utterance label attack", optional=1, header=header

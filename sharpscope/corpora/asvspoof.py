@@ -34,6 +34,9 @@ def _read_2019(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
         # The official name of the training list ends in trn, some copies in trl.
         path = place.protocol(*(f"ASVspoof2019.LA.cm.{part}.{kind}.txt" for kind in ("trn", "trl")))
         folders = place.audio_folders(f"ASVspoof2019_LA_{part}/flac/", f"ASVspoof2019_LA_{part}/wav/")
+        # Copies also hold the audio without flac/, or the list beside it.
+        folders += place.audio_folders(f"ASVspoof2019_LA_{part}/")
+        folders += [str(path.parent / "flac"), str(path.parent / "wav"), str(path.parent)]
         yield from five_columns(place, path, folders)
 
 
@@ -47,7 +50,11 @@ CORPORA = {
     "asvspoof2019_la": Corpus(
         title="ASVspoof 2019 LA (Wang et al., 2020)",
         read=_read_2019,
-        markers=("ASVspoof2019_LA_cm_protocols/",),
+        markers=(
+            "ASVspoof2019_LA_cm_protocols/",
+            "ASVspoof_LA_cm_protocols/",
+            "ASVspoof2019.LA.cm.*.txt",
+        ),
         licence="ODC-By 1.0",
         source="https://datashare.ed.ac.uk/handle/10283/3336 (LA.zip)",
         layout="LA/ASVspoof2019_LA_{train,dev,eval}/flac/*.flac, "

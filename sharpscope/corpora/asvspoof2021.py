@@ -39,7 +39,9 @@ def _reader(place: Place, parts: tuple[str, ...], track: str) -> Iterator[Trial]
     """Read ``speaker utterance codec source attack label trim phase ...``: 8 columns, 13 in the full DF key."""
     folder = f"ASVspoof2021_{track}_eval"
     # Archives of the DF audio unpacked one by one leave a folder each.
-    folders = place.audio_folders(f"{folder}/flac/", f"{folder}/wav/") or place.audio_folders("flac/", "wav/")
+    folders = place.audio_folders(
+        f"{folder}/flac/", f"{folder}/wav/", f"{folder}_part0?/flac/"
+    ) or place.audio_folders("flac/", "wav/")
     phases = set(PHASES) if "all" in parts else set(parts)
     optional = 99 if track == "DF" else 0
     for where, cells in blank_separated(_key(place, track), place.tally, COLUMNS, optional=optional):
@@ -96,7 +98,7 @@ CORPORA = {
         read=_read_df,
         markers=(
             "ASVspoof2021_DF_eval/",
-            "ASVspoof2021_DF_eval_part00/",
+            "ASVspoof2021_DF_eval_part0?/",
             "ASVspoof2021.DF.cm.eval.trl.txt & flac/",
         ),
         licence="ODbL",

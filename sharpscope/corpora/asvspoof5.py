@@ -14,12 +14,13 @@ LISTS = {
     "dev": "ASVspoof5.dev.track_1.tsv",
     "eval": "ASVspoof5.eval.track_1.tsv",
 }
-FOLDERS = {"train": "flac_T/", "dev": "flac_D/", "eval": "flac_E_eval/"}
+# The official baseline calls the last one flac_E.
+FOLDERS = {"train": ("flac_T/",), "dev": ("flac_D/",), "eval": ("flac_E_eval/", "flac_E/")}
 
 
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     for part in parts:
-        folders = place.audio_folders(FOLDERS[part]) or place.audio_folders(f"*_{part}/flac/")
+        folders = place.audio_folders(*FOLDERS[part]) or place.audio_folders(f"*_{part}/flac/")
         path = place.protocol(LISTS[part])
         for where, cells in blank_separated(path, place.tally, COLUMNS, header=("FLAC_FILE_NAME",)):
             speaker, utterance, _, codec, _, _, _, attack, word, _ = cells

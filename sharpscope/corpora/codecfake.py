@@ -19,7 +19,7 @@ def _read_xie(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     real = set()
     for part in parts:
         path = place.protocol(f"label/{part}.txt")
-        root = path.parent.parent
+        root = place.folder
         folders = [f"{root}/{name}" for name in (f"test/{part}", part, f"{part}_fake", f"test/{part}_fake")]
         folders += [f"{root}/test/{other}" for other in CODECS] + [f"{root}/{other}" for other in CODECS]
         for where, cells in blank_separated(path, place.tally, "file label codec", optional=1):
@@ -89,6 +89,7 @@ CORPORA = {
             "A3": total(99112),
         },
         evidence="totals verified, classes derived",
+        shared_bonafide=True,
         traps=(
             "the same 13,228 real files stand in C1 to C7: here they count once, elsewhere seven times",
             "some lines end in a blank",

@@ -46,6 +46,11 @@ def published(corpus: Corpus, parts: Sequence[str]) -> Counts | None:
     bonafide = [count[0] for count in each if count[0] is not None]
     spoof = [count[1] for count in each if count[1] is not None]
     known = len(bonafide) == len(each)
+    if corpus.shared_bonafide and len(parts) > 1:
+        # The real files of the parts are the same ones, and a pool has them once.
+        if not (known and len(spoof) == len(each)):
+            return None
+        return max(bonafide), sum(spoof), max(bonafide) + sum(spoof)
     return sum(bonafide) if known else None, sum(spoof) if known else None, sum(count[2] for count in each)
 
 

@@ -60,7 +60,14 @@ def _habla(names: tuple[str, ...]) -> Fields | None:
         return None
     if names[0] == "Real":
         return "bonafide", "", names[-2], "es", ""
-    return "spoof", names[0], names[-2], "es", ""
+    # TTS/<country>/TTS-<speaker>_<utterance>.wav tells the speaker in the name; a conversion's folder is
+    # <source>-<target>, and it is the target's voice that is heard.
+    if names[0].startswith("TTS"):
+        stem = names[-1].rpartition(".")[0].partition("-")[2]
+        speaker = stem.rpartition("_")[0] if names[-2] == names[1] else names[-2]
+    else:
+        speaker = names[-2].rpartition("-")[2]
+    return "spoof", names[0], speaker, "es", ""
 
 
 def _cvoicefake(names: tuple[str, ...]) -> Fields | None:

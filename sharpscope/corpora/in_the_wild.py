@@ -11,14 +11,20 @@ from sharpscope.corpora.trials import Trial, known, label_of
 
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     path = place.protocol("release_in_the_wild/meta.csv", "meta.csv", "modified_meta.csv")
-    for where, row in with_header(path, place.tally, ("file", "speaker", "label")):
+    for where, row in with_header(path, place.tally, ("file", "label")):
         label = label_of(row["label"], where)
         name = file_name(row["file"], where)
         stem = name.removesuffix(".wav")
         # Kaggle sorts the files by class.
-        folders = [str(path.parent), str(path.parent / ("real" if label == "bonafide" else "fake"))]
+        sort = "real" if label == "bonafide" else "fake"
+        tops = (path.parent, path.parent / "release_in_the_wild")
+        folders = [str(at) for top in tops for at in (top, top / sort)]
         yield Trial(
-            name, place.locate(folders, stem, (".wav",)), label, speaker=known(row["speaker"]), language="en"
+            name,
+            place.locate(folders, stem, (".wav",)),
+            label,
+            speaker=known(row.get("speaker")),
+            language="en",
         )
 
 
@@ -28,7 +34,9 @@ CORPORA = {
         read=_read,
         markers=(
             "release_in_the_wild/meta.csv",
+            "meta.csv & release_in_the_wild/",
             "meta.csv & 0.wav",
+            "meta.csv & 0.flac",
             "meta.csv & real/ & fake/",
             "modified_meta.csv",
         ),

@@ -114,6 +114,11 @@ class Listing:
         """
         return os.path.basename(str(path)) in self._entries(os.path.dirname(str(path))).folders
 
+    def _unpacked(self, folder: Path) -> tuple[Path, ...]:
+        """Return a folder, and the one of its own name inside: archives are unpacked into folders of their name."""
+        inside = folder.name in self.folders(folder)
+        return (folder, folder / folder.name) if inside else (folder,)
+
     def match(self, folder: str | Path, pattern: str) -> Iterator[Path]:
         """Yield what a pattern names under a folder.
 
@@ -128,7 +133,11 @@ class Listing:
         level = [Path(folder)]
         for part in above:
             level = [
-                at / name for at in level for name in self.folders(at) if fnmatch.fnmatchcase(name, part)
+                place
+                for at in level
+                for name in self.folders(at)
+                if fnmatch.fnmatchcase(name, part)
+                for place in self._unpacked(at / name)
             ]
         for at in level:
             names = self.folders(at) if pattern.endswith("/") else self.files(at)

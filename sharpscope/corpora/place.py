@@ -11,6 +11,8 @@ from sharpscope.corpora.protocols import Tally
 from sharpscope.corpora.trials import Trial
 from sharpscope.errors import UsageError
 
+# What copies are converted to, tried after the corpus' own endings.
+CONVERSIONS = (".flac", ".wav")
 Counts = tuple[int | None, int | None, int]
 
 
@@ -78,12 +80,20 @@ class Place(NamedTuple):
         Returns:
             A path; the first possible one if none exists.
         """
+        wanted = list(dict.fromkeys((*endings, *CONVERSIONS)))
         for folder in folders:
-            files = self.listing.files(folder)
-            for ending in endings:
-                if stem + ending in files:
-                    return f"{folder}/{stem}{ending}"
+            for at in self._unpacked(folder):
+                files = self.listing.files(at)
+                for ending in wanted:
+                    if stem + ending in files:
+                        return f"{at}/{stem}{ending}"
         return f"{folders[0] if folders else self.folder}/{stem}{endings[0]}"
+
+    def _unpacked(self, folder: str) -> tuple[str, ...]:
+        """Return a folder, and the one of its own name inside, into which its archive was unpacked."""
+        name = folder.rsplit("/", 1)[-1]
+        inside = name in self.listing.folders(folder)
+        return (folder, f"{folder}/{name}") if inside else (folder,)
 
 
 Reader = Callable[[Place, tuple[str, ...]], Iterator[Trial]]
@@ -111,6 +121,7 @@ class Corpus(NamedTuple):
         classes: "both", "spoof" or "bonafide".
         partners: Keys of the corpora that hold the other class.
         traps: What readers of it got wrong.
+        shared_bonafide: Every part holds the same bona fide files.
     """
 
     title: str
@@ -131,6 +142,7 @@ class Corpus(NamedTuple):
     classes: str = "both"
     partners: tuple[str, ...] = ()
     traps: tuple[str, ...] = ()
+    shared_bonafide: bool = False
 
 
 def counts(bonafide: int, spoof: int) -> Counts:

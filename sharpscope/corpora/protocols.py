@@ -100,7 +100,7 @@ def blank_separated(
 
 
 def with_header(
-    path: Path, tally: Tally, needed: Sequence[str], separator: str = ","
+    path: Path, tally: Tally, needed: Sequence[str], separator: str = ",", *, several_lines: bool = False
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the rows of a table that names its columns; names in any case.
 
@@ -112,6 +112,7 @@ def with_header(
         tally: Counts its lines.
         needed: Columns that must be there; "a|b" is met by either, and the row has it under the first name.
         separator: "," or "|".
+        several_lines: Quoted cells may hold line ends, as lyrics do.
 
     Yields:
         (file and line, column -> cell).
@@ -120,7 +121,9 @@ def with_header(
         UsageError: If a column is missing, a row has another number of cells than the header, or is not one line.
     """
     lines = read_lines(path)
-    rows = _quoted(path, lines) if separator == "," else (line.split(separator) for line in lines)
+    rows = (
+        _quoted(path, lines, several_lines) if separator == "," else (line.split(separator) for line in lines)
+    )
     names: list[str] = []
     for number, cells in enumerate(rows, start=1):
         tally.lines += 1
@@ -152,9 +155,9 @@ def _named(path: Path, cells: Sequence[str], needed: Sequence[str]) -> list[str]
     return names
 
 
-def _quoted(path: Path, lines: list[str]) -> Iterator[list[str]]:
+def _quoted(path: Path, lines: list[str], several_lines: bool) -> Iterator[list[str]]:
     """Parse CSV; a quotation mark that swallows line ends would lose trials unseen, so it stops."""
-    rows = csv.reader(lines, strict=True)
+    rows = csv.reader((line + "\n" for line in lines) if several_lines else lines, strict=True)
     number = 0
     while True:
         try:
@@ -164,7 +167,7 @@ def _quoted(path: Path, lines: list[str]) -> Iterator[list[str]]:
         except csv.Error as error:
             raise UsageError(f"{path}, line {number + 1}: not a readable CSV row ({error})") from error
         number += 1
-        if rows.line_num != number:
+        if rows.line_num != number and not several_lines:
             raise UsageError(
                 f"{path}, line {number}: a quotation mark opens here and closes on line {rows.line_num}"
             )

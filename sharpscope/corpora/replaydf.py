@@ -36,8 +36,10 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
             folders = Path(name).parts[-4:-1]
             attack, language = (folders[-2], folders[-1]) if len(folders) == 3 else ("", "")
             attack = attack if label == "spoof" else ""
+            # The row tells the room; a table may name another room's files.
+            room = Path(name).parts[1] if name.startswith("wav/") else table.parent.name
             trial = name if name.startswith("wav/") else f"wav/{table.parent.name}/{name}"
-            yield Trial(trial, str(root / name), label, attack, language=language, codec=table.parent.name)
+            yield Trial(trial, str(root / name), label, attack, language=language, codec=room)
 
 
 CORPORA = {

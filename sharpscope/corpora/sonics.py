@@ -15,13 +15,16 @@ LABELS = {"real": "bonafide", "full fake": "spoof", "half fake": "spoof", "mostl
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     for part in parts:
         path = place.protocol(f"{part}.csv")
-        for where, row in with_header(path, place.tally, ("filepath", "label")):
+        for where, row in with_header(path, place.tally, ("filepath", "label"), several_lines=True):
             word = row["label"].strip().lower()
             if word not in LABELS:
                 raise UsageError(f"{where}: label '{row['label']}'; it is one of {', '.join(LABELS)}")
             name = file_name(row["filepath"], where)
             attack = "" if word == "real" else word
-            yield Trial(name, str(path.parent / name), LABELS[word], attack)
+            folder, _, file = f"{path.parent}/{name}".rpartition("/")
+            stem, dot, ending = file.rpartition(".")
+            audio = place.locate((folder,), stem, (dot + ending,)) if dot else f"{folder}/{file}"
+            yield Trial(name, audio, LABELS[word], attack)
 
 
 CORPORA = {

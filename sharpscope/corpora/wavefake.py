@@ -16,11 +16,18 @@ PREFIXES = {"ljspeech": ("ljspeech_", "common_voices"), "jsut": ("jsut_",)}
 def _fakes(place: Place, prefixes: tuple[str, ...]) -> Iterator[tuple[Trial, str]]:
     root = place.folder / "generated_audio"
     root = root if place.listing.has_folder(root) else place.folder
+    copies = 0
     for system in place.listing.folders(root):
         if not system.startswith(prefixes):
             continue
         corpus = "jsut" if system.startswith("jsut_") else "ljspeech"
+        # The published archive holds one system's files again under an inner generated/.
+        seen = set()
         for path in place.listing.walk(root / system, (".wav",)):
+            if path.name in seen:
+                copies += 1
+                continue
+            seen.add(path.name)
             # Waveglow keeps the original's name, HiFi-GAN appends _generated, the others _gen.
             source = path.stem.removesuffix("_generated").removesuffix("_gen")
             source = "" if system.startswith("common_voices") else source
@@ -29,6 +36,8 @@ def _fakes(place: Place, prefixes: tuple[str, ...]) -> Iterator[tuple[Trial, str
                 Trial(f"{system}/{path.name}", str(path), "spoof", system, corpus, language),
                 source,
             )
+    if copies:
+        place.tally.left_out["copy of a file in the same system's folder"] = copies
 
 
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
@@ -77,6 +86,7 @@ CORPORA = {
             "generated_audio/jsut_*/",
             "ljspeech_melgan/",
             "jsut_*_*gan/",
+            "generated_audio/common_voices_*/",
         ),
         licence="CC BY-SA 4.0",
         source="https://zenodo.org/records/5642694 (generated_audio.zip)",

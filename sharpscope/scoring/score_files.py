@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +25,7 @@ from sharpscope.scoring.costs import (
     paired_difference,
 )
 from sharpscope.scoring.eer import eer_interval, equal_error_rate
+from sharpscope.scoring.official_keys import BONAFIDE, PHASES, SPOOF, key_phases, official_label
 
 TRIAL_WORDS = (
     "trial",
@@ -39,8 +42,6 @@ TRIAL_WORDS = (
 )
 SCORE_WORDS = ("score", "cm-score", "cm_score", "cmscore", "scores", "llr")
 LABEL_WORDS = ("label", "key", "cm-label", "cm_label", "class", "target")
-BONAFIDE = ("bonafide", "bona-fide", "bona_fide", "real", "genuine", "human")
-SPOOF = ("spoof", "spoofed", "fake", "deepfake")
 N_DRAWS = 1000
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
 
@@ -74,11 +75,18 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from error
+    # A printed tensor may name its device behind a comma.
+    text = re.sub(r"tensor\(([^,()]*),[^()]*\)", r"\1", text)
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not lines:
         raise UsageError(f"{path}: no line in it")
-    for separator in (",", "\t"):
-        if separator in lines[0][1]:
+    logged = [(number, line.split(",")) for number, line in lines if line.startswith("Output,")]
+    if logged:
+        # Logs of project-NN's LCNN: Output, trial, class, score, between lines of other kinds.
+        return [(number, [cells[1].strip(), cells[-1].strip()]) for number, cells in logged if len(cells) > 2]
+    for separator in (";", "\t", ","):
+        blank = separator == "," and re.fullmatch(r"\S+\s+[-+]?\d+,\d+", lines[0][1].strip())
+        if separator in lines[0][1] and not blank:
             return [
                 (number, [cell.strip() for cell in next(csv.reader([line], delimiter=separator))])
                 for number, line in lines
@@ -87,8 +95,12 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _number(text: str) -> float | None:
+    # Other tools print tensors, lists of one and decimal commas.
+    bare = re.sub(r"^tensor\((.*?)\)$", r"\1", text.strip()).strip("[]() ")
+    if re.fullmatch(r"[-+]?\d+,\d+(e[-+]?\d+)?", bare, re.IGNORECASE):
+        bare = bare.replace(",", ".")
     try:
-        return float(text)
+        return float(bare)
     except ValueError:
         return None
 
@@ -173,6 +185,29 @@ def _headed(path: Path, header: list[str]) -> tuple[int, tuple[int, ...]]:
     )
 
 
+def key_notes(path: str | Path) -> tuple[str, ...]:
+    """Return what of a key with phases is judged and what is left out; nothing for other keys.
+
+    Args:
+        path: Of a key, with or without ``@phase``.
+
+    Returns:
+        At most one sentence.
+    """
+    file, phase = key_phases(path)
+    counted = Counter(official_label(cells)[1] for _, cells in _lines(file))
+    phases = {name: counted[name] for name in PHASES if counted[name]}
+    if not phases:
+        return ()
+    taken = {name: n for name, n in phases.items() if phase in (name, "all")}
+    rest = {name: n for name, n in phases.items() if name not in taken}
+    said = "the key's trials judged: " + (", ".join(f"{n} {name}" for name, n in taken.items()) or "none")
+    if rest:
+        said += "; left out: " + ", ".join(f"{n} {name}" for name, n in rest.items())
+        said += f"; {file.name}@all pools them"
+    return (said,)
+
+
 def read_key(path: str | Path) -> dict[str, Key]:
     """Read labels by trial: ``utt label``, ASVspoof's ``speaker utt ... label ...`` or any file with a header.
 
@@ -185,7 +220,7 @@ def read_key(path: str | Path) -> dict[str, Key]:
     Raises:
         UsageError: If a line has no label or two, or a trial stands twice.
     """
-    path = Path(path)
+    path, phase = key_phases(path)
     lines = _lines(path)
     header = lines[0][1]
     label, trial, speaker = (
@@ -200,7 +235,10 @@ def read_key(path: str | Path) -> dict[str, Key]:
             word, name = cells[label], cells[trial]
             who = cells[speaker] if speaker is not None else ""
         else:
-            words = [cell for cell in cells if cell.lower() in BONAFIDE + SPOOF]
+            official, of_phase = official_label(cells)
+            if of_phase and phase not in (of_phase, "all"):
+                continue
+            words = [official] if official else [cell for cell in cells if cell.lower() in BONAFIDE + SPOOF]
             if len(words) != 1 or (len(cells) != 2 and len(cells) < 4):
                 raise UsageError(
                     f"{path}, line {number}: not `trial label` and not `speaker trial ... label`, and the first line "
@@ -219,6 +257,8 @@ def read_key(path: str | Path) -> dict[str, Key]:
         if name in found:
             raise UsageError(f"{path}, line {number}: trial '{name}' stands twice")
         found[name] = Key(word.lower() in BONAFIDE, who)
+    if not found:
+        raise UsageError(f"{path}: no trial of phase '{phase}'; write {path.name}@all for every phase")
     return found
 
 

@@ -1,0 +1,37 @@
+"""Lists that other toolkits wrote are read as they are."""
+
+from pathlib import Path
+
+import pytest
+from corpus_layouts import Folder
+
+from sharpscope.corpora import read_set
+from sharpscope.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("ID,path,label,dataset_name", "1,a.wav,bonafide,x", "2,b.wav,spoof,x"),
+        ("file_name,label", "a.wav,genuine", "b.wav,fake"),
+        ("utt_id;label", "a;real", "b;fake"),
+        ("audio_path\tlabel", "a.wav\treal", "b.wav\tspoof"),
+        ("filename,is_fake", "a.wav,0", "b.wav,1"),
+        ("path,is_real", "a.wav,1", "b.wav,0"),
+        ("a.wav bonafide", "b.wav spoof"),
+        ("a.wav,real", "b.wav,fake"),
+    ],
+)
+def test_a_toolkit_s_list_gives_its_trials(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    folder = Folder(tmp_path)
+    folder.audio("a.wav", "b.wav")
+    folder.text("list.txt", *lines)
+    table = read_set(f"mine={tmp_path / 'list.txt'}").table
+    assert table["label"].tolist() == ["bonafide", "spoof"]
+    assert [Path(path).name for path in table["path"]] == ["a.wav", "b.wav"]
+
+
+def test_zero_and_one_without_a_direction_are_asked_about(tmp_path: Path) -> None:
+    Folder(tmp_path).text("list.csv", "file,label", "a.wav,1")
+    with pytest.raises(UsageError, match="line 2: label 1 does not say which class is 1"):
+        read_set(f"mine={tmp_path / 'list.csv'}")

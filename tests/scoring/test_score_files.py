@@ -1,0 +1,63 @@
+"""Official keys keep their phases apart; scores are read however other tools print them."""
+
+from pathlib import Path
+
+import pytest
+
+from sharpscope.scoring.score_files import key_notes, read_key, read_score_file
+
+LA = """\
+LA_0020 LA_E_1 g722 loc_tx bonafide bonafide notrim eval
+LA_0021 LA_E_2 g722 loc_tx A07 spoof notrim eval
+LA_0020 LA_E_3 g722 loc_tx bonafide bonafide trim hidden
+"""
+DF = """\
+TGF1 DF_E_2 mp3m4a vcc2020 - bonafide notrim eval bonafide Task2 team12 FF G
+TGF1 DF_E_3 mp3m4a vcc2020 - spoof notrim progress unknown Task2 team12 FF G
+"""
+FIVE = "E_0002 E_3 M - - - - bonafide bonafide -\nE_0002 E_4 M - - - AC1 A17 spoof -\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "phase", "expected"),
+    [
+        (LA, "", {"LA_E_1": True, "LA_E_2": False}),
+        (LA, "@hidden", {"LA_E_3": True}),
+        (LA, "@all", {"LA_E_1": True, "LA_E_2": False, "LA_E_3": True}),
+        (DF, "", {"DF_E_2": True}),
+        (DF, "@progress", {"DF_E_3": False}),
+        (FIVE, "", {"E_3": True, "E_4": False}),
+    ],
+)
+def test_official_keys_give_the_phase_asked_for(
+    tmp_path: Path, text: str, phase: str, expected: dict[str, bool]
+) -> None:
+    file = tmp_path / "key.txt"
+    file.write_text(text)
+    key = read_key(f"{file}{phase}")
+    assert {name: known.is_bonafide for name, known in key.items()} == expected
+
+
+def test_what_of_a_key_is_judged_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "key.txt"
+    file.write_text(LA)
+    assert "2 eval; left out: 1 hidden" in key_notes(file)[0]
+    file.write_text("a bonafide\nb spoof\n")
+    assert key_notes(file) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a tensor(0.3)\nb -1\n",
+        "a tensor(0.3, device='cuda:0')\nb -1\n",
+        "a [0.3]\nb [-1]\n",
+        "a;0,3\nb;-1,0\n",
+        "a 0,3\nb -1,0\n",
+        "Loading\nOutput, a, 1, 0.3\nepoch 2\nOutput, b, 0, -1.0\n",
+    ],
+)
+def test_scores_are_read_as_tools_print_them(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "scores.txt"
+    file.write_text(text)
+    assert read_score_file(file) == {"a": 0.3, "b": -1.0}
