@@ -91,6 +91,8 @@ def _write(folder: Path, n: int) -> dict[str, str]:
             if len(rows) == 100:
                 writers["row groups of 100"].write_table(pa.Table.from_pylist(rows, schema))
                 rows = []
+    if rows:
+        writers["row groups of 100"].write_table(pa.Table.from_pylist(rows, schema))
     writers["row groups of 100"].close()
     with pq.ParquetFile(folder / "100.parquet") as small:
         writers["one row group"].write_table(small.read(), row_group_size=1 << 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from importlib.metadata import entry_points
 
@@ -10,10 +11,12 @@ CORPORA = "sharpscope.corpora"
 DETECTORS = "sharpscope.detectors"
 
 
-def load_plugins(group: str) -> list[str]:
-    """Call what the installed packages declare under a group; each registers what it brings.
+@functools.cache
+def load_plugins(group: str) -> tuple[str, ...]:
+    """Call what the installed packages declare under a group, once; each registers what it brings.
 
-    A package that fails is named in a warning and left out: it must not take the others with it.
+    It is called when a name is first looked up, not when a room is imported: a plug-in imports that room itself. A
+    package that fails is named in a warning and left out: it must not take the others with it.
 
     Args:
         group: Name of the entry points, such as ``sharpscope.measures``.
@@ -23,7 +26,7 @@ def load_plugins(group: str) -> list[str]:
 
     Example:
         >>> load_plugins("sharpscope.nothing")
-        []
+        ()
     """
     loaded = []
     for point in entry_points(group=group):
@@ -37,4 +40,4 @@ def load_plugins(group: str) -> list[str]:
             )
         else:
             loaded.append(point.name)
-    return loaded
+    return tuple(loaded)

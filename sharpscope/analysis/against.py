@@ -147,6 +147,34 @@ def _by_group(
     ]
 
 
+def error_on_trials(
+    results: pd.DataFrame, records: Records, name: str, *, threshold_from: str | None = None
+) -> Callable[[Mapping[Any, Any], pd.DataFrame], float]:
+    """Return a function that gives one error of a checkpoint on some of its trials, for halves of a set.
+
+    Args:
+        results: Rows of a results table.
+        records: The scores beside it.
+        name: Of ``ERRORS``.
+        threshold_from: The set whose threshold is carried over.
+
+    Returns:
+        Of a row and a part of its scores; NaN where a class has no trial.
+    """
+    homes: dict[str, Scores] = {}
+
+    def error(row: Mapping[Any, Any], table: pd.DataFrame) -> float:
+        scores = scores_of(table.assign(speaker=""))
+        if not len(scores.bonafide) or not len(scores.spoof):
+            return math.nan
+        if threshold_from is not None and row["sha256"] not in homes:
+            homes[row["sha256"]] = _home(results, records, row, threshold_from)
+        value = error_of(name, scores, in_domain=homes.get(row["sha256"]))
+        return 1 - value if ERRORS[name].falls else value
+
+    return error
+
+
 def against(
     results: pd.DataFrame, records: Records, name: str, *, threshold_from: str | None = None
 ) -> tuple[pd.DataFrame, str]:

@@ -61,6 +61,41 @@ def partial_correlation(
     return Statistic(r, float(2 * stats.t.sf(abs(t), df)))
 
 
+def partial_given_noisy(r_xy: float, r_xz: float, r_yz: float, reliability: float) -> float:
+    r"""Partial correlation of x and y given what z measures with noise of its own.
+
+    .. math:: \frac{r_{xy} - r_{xz} r_{yz} / \lambda}{\sqrt{(1 - r_{xz}^2 / \lambda)(1 - r_{yz}^2 / \lambda)}}
+
+    The noise of z is taken as independent of that of x and y. Exact for Pearson's, close for Spearman's.
+
+    Args:
+        r_xy: Correlation of x and y.
+        r_xz: Of x and the noisy covariate.
+        r_yz: Of y and the noisy covariate.
+        reliability: Share of the covariate's variance that is not noise, lambda.
+
+    Returns:
+        The partial correlation; NaN where so much noise leaves nothing to divide by.
+
+    Source:
+        Cohen and Cohen (1983).
+
+    Example:
+        Both follow a covariate with a loading of .9 and nothing else; its reliability is .81. Unaware of it one
+        finds a correlation:
+
+        >>> unaware, aware = (partial_given_noisy(0.81, 0.81, 0.81, reliability) for reliability in (1.0, 0.81))
+        >>> round(unaware, 2), abs(round(aware, 6))
+        (0.45, 0.0)
+    """
+    if not 0 < reliability <= 1:
+        return math.nan
+    left = (1 - r_xz**2 / reliability) * (1 - r_yz**2 / reliability)
+    if not left > 0 or r_xz**2 >= reliability:
+        return math.nan
+    return float(np.clip((r_xy - r_xz * r_yz / reliability) / math.sqrt(left), -1, 1))
+
+
 def granulated_kendall(
     measure: np.ndarray, error: np.ndarray, settings: np.ndarray
 ) -> tuple[float, list[float]]:

@@ -7,13 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from sharpscope.analysis import comparisons as comparing
 from sharpscope.analysis import robustness
+from sharpscope.analysis.against import against as put_error
+from sharpscope.analysis.against import error_on_trials
+from sharpscope.analysis.clusters import Clusters, find_clusters
 from sharpscope.analysis.correlation_rows import N_BOOTSTRAP, correlations
 from sharpscope.analysis.cross_half import HalvesOfSets
+from sharpscope.analysis.evidence import evidence_rows
+from sharpscope.analysis.field_rows import field_rows
+from sharpscope.analysis.mixed_model import mixed_model
 from sharpscope.analysis.primary import fix_way
+from sharpscope.analysis.sentinels import sentinel_rows
+from sharpscope.analysis.settings_table import settings_in_names, settings_table
 from sharpscope.analysis.summary import summarise, trust
 from sharpscope.errors import unknown_name
 from sharpscope.files import replace_file
@@ -49,6 +58,8 @@ def correlate(
     *,
     measures: Sequence[str] = (),
     by: str | None = None,
+    against: str = "eer",
+    threshold_from: str | None = None,
     primary: str | None = None,
     freeze: Sequence[str] = (),
     seed: int = 0,
@@ -69,6 +80,8 @@ def correlate(
         results: A results table or its file.
         measures: Names to correlate; none takes all.
         by: "recipe" or "arch": also correlate within its groups, permuting only inside them.
+        against: Error that takes the place of the equal error rate: eer, min_dcf, act_dcf, cllr, auc, hter or gap.
+        threshold_from: The in-domain set whose threshold is carried over, for hter and gap.
         primary: The way to measure that was fixed before the data were seen, such as "sam@0.05"; its p-value over
             sets is not adjusted for a choice, and no other sharpness is tested.
         freeze: Sets on which the way is chosen, the one with the largest mean correlation; it is tested on the others.
@@ -88,12 +101,19 @@ def correlate(
     table, warnings = eligible_rows(table, measures)
     if by not in (None, "recipe", "arch"):
         raise unknown_name("grouping", str(by), ("recipe", "arch"))
+    said, error = "", None
+    if against != "eer" or threshold_from is not None:
+        records = records or Records()
+        error = error_on_trials(table, records, against, threshold_from=threshold_from)
+        table, said = put_error(table, records, against, threshold_from=threshold_from)
+    clusters = find_clusters(table)
+    warnings += [line for line in (said, clusters.sentence) if line]
     table, choice = fix_way(table, primary, freeze)
     per_preset = table.drop_duplicates(WAY)["preset"].value_counts()
     steps = 2 * int(per_preset.sum()) + sum(math.comb(int(ways), 2) for ways in per_preset)
     with progress(steps, "steps", show=show_progress) as meter:
         meter.describe("correlating")
-        halves = HalvesOfSets(records, seed=seed)
+        halves = HalvesOfSets(records, seed=seed, runs=clusters.labels["run"], error=error)
         found = correlations(table, by, seed, halves, meter.advance)
         meter.describe("comparing measures")
         n_resamples = N_BOOTSTRAP if len(table) < 5000 else 999
@@ -102,10 +122,39 @@ def correlate(
         )
         meter.describe("asking further")
         answers = robustness.ask(table, records=records, seed=seed, advance=meter.advance)
+        answers = _with_more(answers, table, clusters, by, seed)
     words = summarise(found, table, warnings, choice) + _which(comparisons)
     if more := trust(answers):
         words += f"\n{more}\n"
     return Correlation(found, words, tuple(warnings), table, comparisons, answers)
+
+
+def _with_more(
+    answers: pd.DataFrame, table: pd.DataFrame, clusters: Clusters, by: str | None, seed: int
+) -> pd.DataFrame:
+    """Add what clusters as one piece of evidence say, and what other fields ask of their measures."""
+    more = [evidence_rows(table, clusters, by=by, seed=seed), field_rows(table, seed=seed), _mixed(table)]
+    found = []
+    for rows in more:
+        if len(rows):
+            own = rows.reindex(columns=list(answers.columns))
+            words = {name: own[name].astype(object).fillna("") for name in ("set", "given", "note")}
+            found.append(own.assign(**words))
+    return pd.concat([answers, *found], ignore_index=True) if found else answers
+
+
+def _mixed(table: pd.DataFrame) -> pd.DataFrame:
+    """Ask a mixed model of every way of measuring, beside the permutation test, which assumes none of what it does."""
+    rows = []
+    finite = table[np.isfinite(table["value"]) & np.isfinite(table["eer"])]
+    places = finite.assign(place=finite["set"] + "\0" + finite["subset"])
+    for way, part in places.groupby(WAY, sort=False, dropna=False):
+        found = mixed_model(part)
+        numbers = {"estimate": found.slope, "low": found.low, "high": found.high, "p": found.p, "n": found.n}
+        rows.append(
+            dict(zip(WAY, way, strict=True)) | numbers | {"question": "mixed_model", "note": found.note}
+        )
+    return pd.DataFrame(rows)
 
 
 def _which(comparisons: pd.DataFrame) -> str:
@@ -137,13 +186,28 @@ def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Pat
     """
     folder = Path(out_dir)
     files = [folder / "correlations.csv", folder / "correlations.tex", folder / "summary.md"]
-    files += [folder / "comparisons.csv", folder / "questions.csv"]
+    files += [folder / "comparisons.csv", folder / "questions.csv", folder / "sentinels.csv"]
     replace_file(files[0], correlation.table.to_csv(index=False, lineterminator="\n"))
     replace_file(files[1], _latex(correlation.table))
     replace_file(files[2], correlation.summary)
     replace_file(files[3], correlation.comparisons.to_csv(index=False, lineterminator="\n"))
     replace_file(files[4], correlation.questions.to_csv(index=False, lineterminator="\n"))
-    return files
+    sentinels = sentinel_rows(correlation.results)
+    replace_file(files[5], sentinels.to_csv(index=False, lineterminator="\n"))
+    return [*files, *_settings(correlation.results, folder / "settings.csv")]
+
+
+def _settings(results: pd.DataFrame, path: Path) -> list[Path]:
+    """Write how measures go with the settings that the names of recipes tell, where they tell any."""
+    recipes = results.drop_duplicates("sha256").set_index("sha256")["recipe"]
+    settings = settings_in_names(recipes)
+    if settings.empty:
+        return []
+    labels = find_clusters(results).labels["recipe"]
+    replace_file(
+        path, settings_table(results, settings, labels=labels).to_csv(index=False, lineterminator="\n")
+    )
+    return [path]
 
 
 def _latex(table: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ from sharpscope.analysis import comparisons as comparing
 from sharpscope.analysis import permutation, rank_correlation
 from sharpscope.analysis.confounding import within_strata
 from sharpscope.analysis.cross_half import Halves, HalvesOfSets, correlate_halves
+from sharpscope.analysis.mean_interval import interval_of_mean
 from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over_ways, ranks_of
 from sharpscope.results.comparable import PLACE, WAY
 from sharpscope.results.measure_facts import is_control
@@ -47,6 +48,7 @@ COLUMNS = (
     "p_same_trials",
     "shared_noise",
     "p_headline",
+    "n_runs",
 )
 # Where sharpness and error rate come from: the test of record, and what papers print.
 CROSS_HALF, SAME_TRIALS = "cross-half", "same trials"
@@ -122,18 +124,20 @@ def _set_row(
             notes.append("fewer than 5 checkpoints cannot reach 5 %")
         row |= {"evidence": SAME_TRIALS, "spearman_same_trials": row["spearman"], "p_same_trials": row["p"]}
         finite = cells[np.isfinite(cells["value"]) & np.isfinite(cells["eer"])].sort_values("sha256")
-        row |= _across_halves(halves.of(finite), n, seed)
+        row |= _across_halves(halves.of(finite), seed)
     return {**row, "note": "; ".join(notes)}
 
 
-def _across_halves(found: Halves | None, n: int, seed: int) -> dict[str, Any]:
+def _across_halves(found: Halves | None, seed: int) -> dict[str, Any]:
     """Return the cells of a row that halves of the trials decide; none without halves."""
     if found is None:
         return {}
+    n = len(found.x)
     one = correlate_halves(found, rng=seed, test=n >= FEWEST)
     ends = rank_correlation.spearman_interval(one.spearman, n)
     return {
         "evidence": CROSS_HALF,
+        "n_runs": n,
         "spearman": one.spearman,
         "spearman_low": ends.low,
         "spearman_high": ends.high,
@@ -181,24 +185,20 @@ def _joint_rows(
     if zx.shape[1]:
         within = (zx * zy).sum(axis=0)
         mean = float(within.mean())
-        drawn = permutation.bootstrap_mean_within(
-            x[:, usable], y[:, usable], n_resamples=N_BOOTSTRAP if zx.size < 5000 else 999, rng=seed
-        )
-        (low, high), degenerate = permutation.mean_interval(drawn), drawn.degenerate
         row["spearman"] = mean
+        notes = [f"{zx.shape[1]} of {k} sets, lowest {within.min():.2f}"]
         if n >= FEWEST:
-            # Fewer checkpoints resample to few orders, and the interval would be as narrow as they are.
+            low, high, why = interval_of_mean(x, y, seed=seed)
             row |= {"spearman_low": low, "spearman_high": high}
+            notes += [why] if why else []
             null = permutation.joint_null(zx, zy, rng=seed).mean(axis=1)
             row["p"] = rank_correlation.p_of(mean, null, exact=n <= rank_correlation.EXACT_UP_TO)
-        row["note"] = f"{zx.shape[1]} of {k} sets, lowest {within.min():.2f}" + (
-            f", {degenerate} resamples without a rank dropped" if degenerate else ""
-        )
+        row["note"] = ", ".join(notes)
         row |= {"evidence": SAME_TRIALS, "spearman_same_trials": row["spearman"], "p_same_trials": row["p"]}
         if (ranks := _ranks(part, halves)) is not None:
-            over = correlate_over_sets(ranks, rng=seed, test=n >= FEWEST)
-            row |= {"evidence": CROSS_HALF, "spearman": over.spearman, "p": over.p}
-            # The bootstrap above is of the same trials; it says nothing of the mean across halves.
+            over = correlate_over_sets(ranks, rng=seed, test=len(ranks.x) >= FEWEST)
+            row |= {"evidence": CROSS_HALF, "n_runs": len(ranks.x), "spearman": over.spearman, "p": over.p}
+            # The interval above is of the same trials; it says nothing of the mean across halves.
             row |= {"spearman_low": math.nan, "spearman_high": math.nan}
             row["note"] = f"{over.n_sets} of {k} sets, lowest {over.lowest:.2f}"
     cells_x, cells_y = x.ravel(), y.ravel()

@@ -8,13 +8,14 @@ detectors.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from sharpscope.analysis import permutation
+from sharpscope.analysis.clustered_tests import one_value_each
 from sharpscope.analysis.rank_correlation import EXACT_UP_TO, p_of, standardised_ranks
 from sharpscope.results.records import Place, Records
 from sharpscope.scoring.eer import rates_of_draws
@@ -24,6 +25,10 @@ N_SPLITS = 11
 FEWEST_GROUPS = 4
 # Scores read for one set at most; beyond, a table takes minutes and memory that nobody expects of `correlate`.
 MOST_SCORES = 20_000_000
+
+
+# The error of a row's checkpoint on some of its trials, those of a table of scores.
+ErrorOf = Callable[[Mapping[Any, Any], pd.DataFrame], float]
 
 
 class Halves(NamedTuple):
@@ -190,13 +195,26 @@ class HalvesOfSets:
     Args:
         records: Of the table; None where there are none.
         seed: Of the splits.
+        runs: Which run each checkpoint is of, by sha256: epochs and copies of one run count as their mean, since they
+            are one piece of evidence. None takes each checkpoint for a run.
+        error: Returns the error rate of a row's checkpoint on some trials, (row, scores, which are chosen) to a number;
+            None takes the equal error rate.
 
     Attributes:
         reasons: Why a set has no halves, by set and subset.
     """
 
-    def __init__(self, records: Records | None, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        records: Records | None,
+        *,
+        seed: int = 0,
+        runs: pd.Series | None = None,
+        error: ErrorOf | None = None,
+    ) -> None:
         self.records = records
+        self.runs = runs
+        self.error = error
         self.seed = seed
         self.reasons: dict[tuple[str, str], str] = {}
         self._groups: dict[Place, pd.DataFrame | None] = {}
@@ -233,7 +251,13 @@ class HalvesOfSets:
         if errors is None:
             self.reasons.setdefault(place, "no scores of trials, or other trials for some checkpoints")
             return None
-        return Halves(halves_of_values(values, sizes, first), *errors)
+        whole = Halves(halves_of_values(values, sizes, first), *errors)
+        if self.runs is None:
+            return whole
+        labels = pd.factorize(self.runs.loc[cells["sha256"]])[0]
+        if labels.max() + 1 == len(labels):
+            return whole
+        return Halves(*(one_value_each(part, labels) for part in whole))
 
     def _values(self, rows: Sequence[Mapping[Any, Any]]) -> tuple[np.ndarray | None, np.ndarray, list[int]]:
         """Return values (checkpoints, groups), sizes and numbers of the groups."""
@@ -263,7 +287,7 @@ class HalvesOfSets:
         assert self.records is not None
         if float(rows[0]["n_bonafide"] + rows[0]["n_spoof"]) * len(rows) > MOST_SCORES:
             return None
-        scores, known = [], None
+        scores, known, tables = [], None, []
         folded = rows[0].get("score_rule") == "folded_spoof_logit"
         for row in rows:
             found = self.records.scores(row)
@@ -273,6 +297,7 @@ class HalvesOfSets:
             if known is not None and not trials.equals(known):
                 return None
             known = trials
+            tables.append(found)
             scores.append(found["logit_spoof" if folded else "score"].to_numpy(float))
         assert known is not None
         place = (
@@ -282,6 +307,16 @@ class HalvesOfSets:
         inside = first[:, place.to_numpy()] & grouped  # (splits, trials)
         is_bonafide = (known["label"] == "bonafide").to_numpy()
         both = np.array(scores)
+        if self.error is not None:
+            return tuple(  # type: ignore[return-value]
+                np.array(
+                    [
+                        [self.error(row, table[kept]) for kept in chosen]
+                        for row, table in zip(rows, tables, strict=True)
+                    ]
+                )
+                for chosen in (~inside, inside, grouped & ~inside)
+            )
         return tuple(  # type: ignore[return-value]
             halves_of_errors(both, is_bonafide, chosen, folded=folded)
             for chosen in (~inside, inside, grouped & ~inside)

@@ -114,12 +114,12 @@ def _fitted(frame: pd.DataFrame, effects: dict[str, str]) -> MixedModel:
     with warnings.catch_warnings():
         # Spreads at zero are the usual answer of small tables and no reason to alarm.
         warnings.simplefilter("ignore")
-        model = MixedLM.from_formula(
-            "y ~ 0 + x", groups="all_cells", re_formula="0", vc_formula=effects, data=frame
-        )
         try:
+            model = MixedLM.from_formula(
+                "y ~ 0 + x", groups="all_cells", re_formula="0", vc_formula=effects, data=frame
+            )
             found = model.fit(reml=True, method="lbfgs")
-        except (np.linalg.LinAlgError, ValueError):
+        except (np.linalg.LinAlgError, ValueError, AttributeError):
             return _no_fit(len(frame), "the likelihood has no maximum that could be found")
     slope, error = float(found.params["x"]), float(found.bse["x"])
     if not (math.isfinite(error) and error > 0):

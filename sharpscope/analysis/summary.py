@@ -241,8 +241,8 @@ def _sentences(own: pd.DataFrame) -> Iterator[str]:
         "leave_one_architecture_out": "{low:.2f} to {high:.2f} when any one architecture is left out;",
         "lowest_set": "lowest on {set} ({estimate:.2f});",
         "seeds_as_one": "with the seeds of a recipe as one, {estimate:.2f} (p = {p:.2g}, {n:.0f} recipes);",
-        "partial": "given {given}, {estimate:.2f} is left (p = {p:.2g});",
-        "shift": "within a checkpoint it goes with EER over sets by {estimate:.2f} (p = {p:.2g}, {n:.0f} sets);",
+        "partial": "given {given}, {estimate:.2f} is left ({note});",
+        "shift": "within a checkpoint it goes with EER over sets by {estimate:.2f} (p = {p:.2g}, {n:.0f} corpora);",
         "split_half": "the reliability of the {given} is {estimate:.2f} (Spearman and Brown's for the whole set; "
         "{low:.2f} to {high:.2f} over sets);",
         "attenuation_bound": BOUNDS[halved],

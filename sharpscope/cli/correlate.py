@@ -16,6 +16,14 @@ from sharpscope.cli.values import VENUES, read_words
 @click.option("--measures", help="Names to correlate, with commas.  [default: all in the table]")
 @click.option("--by", type=click.Choice(["recipe", "arch"]), help="Also correlate within its groups.")
 @click.option(
+    "--against",
+    type=click.Choice(["eer", "min_dcf", "act_dcf", "cllr", "auc", "hter", "gap"]),
+    default="eer",
+    show_default=True,
+    help="The error that sharpness is asked about.",
+)
+@click.option("--threshold-from", help="In-domain set whose threshold is carried over, for hter and gap.")
+@click.option(
     "--primary", help="The way fixed beforehand, e.g. sam@0.05: tested without a price for choosing."
 )
 @click.option("--freeze", callback=read_words, help="Sets to choose the way on; it is tested on the others.")
@@ -30,6 +38,8 @@ def correlate(
     out_dir: str,
     measures: str | None,
     by: str | None,
+    against: str,
+    threshold_from: str | None,
     primary: str | None,
     freeze: list[str],
     seed: int,
@@ -49,7 +59,15 @@ def correlate(
 
     names = [name.strip() for name in (measures or "").split(",") if name.strip()]
     correlation = run(
-        results, measures=names, by=by, primary=primary, freeze=freeze, seed=seed, show_progress=not quiet
+        results,
+        measures=names,
+        by=by,
+        against=against,
+        threshold_from=threshold_from,
+        primary=primary,
+        freeze=freeze,
+        seed=seed,
+        show_progress=not quiet,
     )
     files = tables = write_correlation(correlation, out_dir)
     if not no_figures:

@@ -5,8 +5,6 @@ from sharpscope.corpora.place import Corpus
 from sharpscope.corpora.reading import read_set
 from sharpscope.corpora.registry import CORPORA, register_corpus, resolve_key
 from sharpscope.corpora.trials import TrialSet, trials_hash
-from sharpscope.plugins import CORPORA as CORPUS_PLUGINS
-from sharpscope.plugins import load_plugins
 
 __all__ = [
     "CORPORA",
@@ -18,5 +16,3 @@ __all__ = [
     "resolve_key",
     "trials_hash",
 ]
-
-load_plugins(CORPUS_PLUGINS)

@@ -56,19 +56,20 @@ def split_of(name: str) -> str:
     return words[0] if words else ""
 
 
-def sources(place: Path, listing: Listing) -> list[Source]:
+def sources(place: Path, listing: Listing, endings: Sequence[str] = (*TABLES, *ARCHIVES)) -> list[Source]:
     """Return the containers of one kind in a folder, or the one given, in the order of their names.
 
     Args:
         place: A folder or a container.
         listing: Folders that were listed already.
+        endings: Of the containers to look for.
 
     Returns:
         Parquet before arrow before tars before zips; none where the folder holds none.
     """
     if not listing.has_folder(place) and place.name.lower().endswith((*TABLES, *ARCHIVES)):
         return [Source(place, split_of(place.stem), ())]
-    for ending in (*TABLES, *ARCHIVES):
+    for ending in endings:
         found = []
         for folder in listing.under(place, 4):
             for name in sorted(listing.files(folder)):
@@ -202,7 +203,7 @@ def _plain(name: str) -> str:
 
 
 def find_embedded(names: Iterable[str], root: Path, listing: Listing) -> Path | None:
-    """Return the folder or container under a root that is called like a corpus and holds audio in containers.
+    """Return the folder or file under a root that is called like a corpus and is parquet or arrow, or holds some.
 
     Args:
         names: Key, aliases and title of the corpus; case and punctuation do not count.
@@ -216,7 +217,8 @@ def find_embedded(names: Iterable[str], root: Path, listing: Listing) -> Path | 
     for folder in listing.under(root, 3):
         # The hub's cache writes datasets--owner--name, copies often owner___name.
         own = re.split(r"--|___", folder.name)[-1]
-        if _plain(own) in wanted and sources(folder, listing):
+        # Archives of that name may hold the corpus in its own layout, which is looked for elsewhere.
+        if _plain(own) in wanted and sources(folder, listing, TABLES):
             return folder
         for name in sorted(listing.files(folder)):
             if name.lower().endswith(TABLES) and _plain(Path(name).stem) in wanted:

@@ -36,6 +36,8 @@ from sharpscope.corpora import (
 )
 from sharpscope.corpora.place import Corpus
 from sharpscope.errors import UsageError, unknown_name
+from sharpscope.plugins import CORPORA as CORPUS_PLUGINS
+from sharpscope.plugins import load_plugins
 
 CORPORA: dict[str, Corpus] = {
     **asvspoof.CORPORA,
@@ -116,6 +118,7 @@ def resolve_key(name: str, among: Callable[[str], bool] | None = None) -> str:
 
 def keys_of(name: str) -> list[str]:
     """Return every key that a name stands for, at least one."""
+    load_plugins(CORPUS_PLUGINS)
     lowered = name.lower()
     if lowered in CORPORA:
         return [lowered]

@@ -140,6 +140,10 @@ def verify(
     rates, found = _decoded(table.iloc[chosen], meter)
     findings += found
     notes = list(dict.fromkeys(note for one in sets for note in one.notes if "published" not in note))
+    usual = {label: max(found, key=found.__getitem__) for label, found in rates.items()}
+    if len(set(usual.values())) > 1:
+        words = " and ".join(f"{label} has {rate} Hz" for label, rate in usual.items())
+        notes.append(f"the rate tells the class: most {words}")
     if corpus.partners:
         notes += _partners(key, f"{equals}{where}", data)
     return Verification(
@@ -266,7 +270,7 @@ def cut(path: str) -> str:
 
 
 def _odd_rates(rows: pd.DataFrame, of: dict[int, int]) -> list[Finding]:
-    """Name files of another rate than nearly all, and say when the rate tells the class."""
+    """Name the files of another rate than nearly all; where rates are mixed none is odd."""
     counts = Counter(of.values())
     if len(counts) < 2:
         return []

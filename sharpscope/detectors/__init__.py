@@ -68,6 +68,7 @@ def build(arch: str, arguments: Mapping[str, Any] | None = None) -> nn.Module:
         >>> sum(parameter.numel() for parameter in build("aasist-l").parameters())
         85034
     """
+    load_plugins(DETECTOR_PLUGINS)
     if arch not in ARCHITECTURES:
         raise unknown_name("architecture", arch, ARCHITECTURES)
     return ARCHITECTURES[arch].build(**dict(arguments or {}))
@@ -86,6 +87,3 @@ def register_architecture(name: str, architecture: Architecture) -> None:
     if name in ARCHITECTURES:
         raise UsageError(f"an architecture is called '{name}' already; choose another name")
     ARCHITECTURES[name] = architecture
-
-
-load_plugins(DETECTOR_PLUGINS)

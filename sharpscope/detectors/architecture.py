@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -37,8 +37,8 @@ class Architecture(NamedTuple):
         by_name: Whether only a user or a record can choose it: its files look like those of another one.
         asked: A constructor argument that changes the function and no weight, with its values; it is asked for
             unless something tells it. None where there is no such argument.
-        hint: Returns what speaks for one of those values and why, from the tensors and the words in the names of
-            the file and its folder; None when nothing does.
+        hint: Returns what speaks for one of those values and why, from the tensors and the name of the file with its
+            folder; None when nothing does.
     """
 
     build: Callable[..., nn.Module]
@@ -50,4 +50,4 @@ class Architecture(NamedTuple):
     signature: str
     by_name: bool = False
     asked: tuple[str, tuple[str, ...]] | None = None
-    hint: Callable[[Mapping[str, Tensor], Collection[str]], tuple[str, str] | None] | None = None
+    hint: Callable[[Mapping[str, Tensor], str], tuple[str, str] | None] | None = None

@@ -117,14 +117,38 @@ class Detector:
         Raises:
             SharpscopeError: If the network fails, or its output holds no tensor of that shape, or more than one.
         """
+        return self.logits_of(self.raw(prepared))
+
+    def logits_of(self, raw: Tensor) -> Tensor:
+        """Bring raw outputs to logits, as the conventions say.
+
+        Args:
+            raw: What `raw` returned.
+
+        Returns:
+            Logits of shape (B, 2), columns spoof and bona fide, in memory of their own.
+        """
+        logits = _to_logits(raw, self.spec)
+        # A network may return a part of its input or of a buffer, which its next forward overwrites.
+        return logits.clone() if self.spec.bonafide_index == 1 else logits.flip(1)
+
+    def raw(self, prepared: Tensor) -> Tensor:
+        """Run the network and return its scores as they are, before its conventions make logits of them.
+
+        Args:
+            prepared: What `prepare` returned, B entries.
+
+        Returns:
+            Shape (B, 2) or (B, 1).
+
+        Raises:
+            SharpscopeError: If the network fails, or its output holds no tensor of that shape, or more than one.
+        """
         network: Any = self.module.from_features if hasattr(self.module, "fixed_features") else self.module
         given = prepared.clone() if self.given_copies else prepared
         # One attention kernel, with a graph and without, that has second derivatives.
         with sdpa_kernel(SDPBackend.MATH):
-            out = _select(self._run(network, given), len(prepared))
-        logits = _to_logits(out, self.spec)
-        # A network may return a part of its input or of a buffer, which its next forward overwrites.
-        return logits.clone() if self.spec.bonafide_index == 1 else logits.flip(1)
+            return _select(self._run(network, given), len(prepared))
 
     def _run(self, network: Callable[[Tensor], Any], given: Tensor) -> Any:
         """Call the user's code; whatever it raises becomes one line that says what it was given."""

@@ -19,6 +19,7 @@ from sharpscope.detectors.reading.kinds import head_only
 from sharpscope.detectors.resolution import check_record, resolve
 from sharpscope.detectors.sidecar import with_record
 from sharpscope.errors import UsageError
+from sharpscope.plugins import DETECTORS, load_plugins
 
 DTYPES = ("float32", "float64")
 
@@ -57,6 +58,7 @@ def load_detector(
     Raises:
         UsageError: If the file, the architecture or the fit of the two is bad.
     """
+    load_plugins(DETECTORS)
     path = Path(path)
     if dtype not in DTYPES:
         raise UsageError(f"dtype is '{dtype}'; it must be one of {', '.join(DTYPES)}")

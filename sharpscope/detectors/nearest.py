@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -76,6 +77,12 @@ def _outline(entry: Architecture, arguments: Mapping[str, Any]) -> dict[str, tup
     return {name: tuple(t.shape) for name, t in state.items() if not name.endswith("num_batches_tracked")}
 
 
+@functools.cache
+def _usual(arch: str) -> dict[str, tuple[int, ...]]:
+    """Return the outline of an architecture in its usual size; empty where it has none."""
+    return _outline(detectors.ARCHITECTURES[arch], {}) or {}
+
+
 def compare(state: Mapping[str, Tensor], arch: str, prefix: str = "") -> Likeness | None:
     """Compare the tensors under a prefix with an architecture of the sizes that they imply.
 
@@ -85,7 +92,7 @@ def compare(state: Mapping[str, Tensor], arch: str, prefix: str = "") -> Likenes
         prefix: What to remove; tensors without it count as extra.
 
     Returns:
-        How they compare; None where the architecture cannot be built.
+        How they compare; None where hardly a name agrees, or the architecture cannot be built.
     """
     entry = detectors.ARCHITECTURES[arch]
     inside = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
@@ -94,10 +101,14 @@ def compare(state: Mapping[str, Tensor], arch: str, prefix: str = "") -> Likenes
         renamed = entry.rename(inside)
     except Exception:  # written for files of that architecture; another one's may lack what they look at
         return None
-    own = _outline(entry, told)
-    if own is None:
-        return None
     held = {n: tuple(t.shape) for n, t in renamed.items() if not n.endswith("num_batches_tracked")}
+    # Names cost nothing to compare; sizes are looked at only where enough names agree.
+    usual = _usual(arch)
+    if len(usual.keys() & held.keys()) < LIKE / 2 * len(usual):
+        return None
+    own = _outline(entry, told) if told else usual
+    if not own:
+        return None
     shared = [name for name in own if held.get(name) == own[name]]
     different = tuple((n, held[n], own[n]) for n in own if n in held and held[n] != own[n])
     outside = [name for name in state if not name.startswith(prefix)]
@@ -132,8 +143,8 @@ def _of_the_same_shapes(state: Mapping[str, Tensor]) -> Likeness | None:
     """Find an architecture most of whose shapes are there, under whatever names."""
     held = Counter(tuple(tensor.shape) for tensor in state.values() if tensor.dim() > 1)
     for arch, entry in detectors.ARCHITECTURES.items():
-        own = None if arch.startswith(UNBUILT) or entry.by_name else _outline(entry, {})
-        shapes = Counter(shape for shape in (own or {}).values() if len(shape) > 1)
+        own = {} if arch.startswith(UNBUILT) or entry.by_name else _usual(arch)
+        shapes = Counter(shape for shape in own.values() if len(shape) > 1)
         alike = sum((held & shapes).values())
         # Two linear layers are like everything.
         if shapes.total() >= 10 and alike >= 0.9 * shapes.total():

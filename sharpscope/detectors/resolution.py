@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -179,8 +178,8 @@ def _chosen(entry: Architecture, arch: str, final: dict[str, Any], checkpoint: C
         return _Choice(
             f"{name}={final[name]}", f"{name}={final[name]}: told by the weights, a record or --model-args"
         )
-    words = re.findall(r"[a-z]+", f"{checkpoint.path.resolve().parent.name} {checkpoint.path.stem}".lower())
-    hint = entry.hint(checkpoint.state, words) if entry.hint is not None else None
+    place = f"{checkpoint.path.resolve().parent.name}/{checkpoint.path.name}"
+    hint = entry.hint(checkpoint.state, place) if entry.hint is not None else None
     ways = {value: f"--model-args '{json.dumps({name: value})}'" for value in values}
     if hint is None:
         raise UsageError(

@@ -46,6 +46,13 @@ class DetectorSpec:
     loss_name: str = "cross_entropy"
     assumptions: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.padding == "frames" and self.normalisation != "none":
+            raise UsageError(
+                f"convention padding is 'frames' and normalisation '{self.normalisation}'; samples that are not there "
+                "cannot be normalised. Take padding tile or zero, or normalise inside the network"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the conventions as plain values.
 
@@ -91,12 +98,6 @@ class DetectorSpec:
             if not fits(value):
                 raise UsageError(f"convention {name} is {value!r:.60}; it must be {words}")
         values = dict(declared)
-        how = (values.get("padding", self.padding), values.get("normalisation", self.normalisation))
-        if how[0] == "frames" and how[1] != "none":
-            raise UsageError(
-                f"convention padding is 'frames' and normalisation '{how[1]}'; samples that are not there cannot be "
-                "normalised. Take padding tile or zero, or normalise inside the network"
-            )
         if "bonafide_index" in declared:
             values["polarity_source"] = source
         return dataclasses.replace(self, **values)

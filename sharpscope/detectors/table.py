@@ -11,11 +11,16 @@ This page is generated from the registry (`python -m sharpscope.detectors.table`
 says which line a file of yours falls under, what was decided and what had to be assumed. An architecture that is
 not here works too: [bring your detector](bring_your_detector.md).
 
-A file may be a bare state dict or hold one under `model`, `state_dict`, `model_state`, `model_state_dict`,
-`MODEL_STATE`, `net`, `network` or `weights`; the prefixes `module.`, `_orig_mod.`, `model.`, `detect_model.` and
-`detector.` are removed as often as all names share them. Safetensors, folders of Hugging Face (audio classifiers
-over raw audio) and, with `--arch torchscript`, TorchScript programs open as well. Pickled modules and anything
-else that would run code do not, unless `--allow-pickle` says so.
+A file may be a bare state dict or hold one at any depth (`model`, `state_dict`, `callbacks.EMA.weights`, ...), in the
+newer or older format of torch, as a plain pickle or as safetensors; a whole pickled network gives its weights too. What
+wrappers put before every name (`module.`, `model.`, `detector.`, ...) or inside names (`_orig_mod`, `module`) is
+removed, a criterion or counters beside the weights are left aside, and the decisions say so. Where a file holds two
+versions of one network (an average, a student and its teacher), `--weights KEY` says which; the message lists the keys.
+
+Nothing in a file is imported or run: its pickle is read by a machine of our own, to which every class is only a name.
+`--allow-pickle` is for the rare file whose tensors come about only by running its code, such as objects that make their
+weights when they are loaded. Folders of Hugging Face (audio classifiers over raw audio) and, with `--arch torchscript`,
+TorchScript programs open as well. A file of another kind (a Git LFS pointer, ONNX, Keras, a web page) is named.
 
 Scores and logits leave every detector in the order (spoof, bona fide), whatever its own order is.
 """

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from sharpscope.detectors import Detector
-from sharpscope.errors import SharpscopeError
+from sharpscope.detectors.outputs import describe_outputs, doubt_outputs
+from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measures.objectives import cross_entropy
 from sharpscope.measures.parameters import LiveParameters
 from sharpscope.measures.precision import exact_arithmetic, global_switches
@@ -181,13 +182,22 @@ def _first_forward(detector: Detector, prepared: Tensor) -> tuple[Detector, Tens
     kept = prepared.clone()
     with torch.no_grad():
         before = global_switches()
-        logits = finite(detector.score(prepared))
-        notes = _unchanged_switches(before)
+        raw = detector.raw(prepared)
+        logits = finite(detector.logits_of(raw))
+        notes = [*_unchanged_switches(before), *_meaning(raw, detector.spec.outputs)]
         if same_bits(prepared, kept):
             return detector, logits, notes
         copying = dataclasses.replace(detector, given_copies=True)
         logits = finite(copying.score(kept))
     return copying, logits, [*notes, "the network writes into its input: every forward is given a copy"]
+
+
+def _meaning(raw: Tensor, declared: str) -> Iterator[str]:
+    """Refuse outputs whose values contradict what is declared of them; say where they leave a doubt."""
+    if (problem := describe_outputs(raw, declared)) is not None:
+        raise UsageError(problem)
+    if (doubt := doubt_outputs(raw, declared)) is not None:
+        yield doubt
 
 
 def _same_input(prepared: Tensor, kept: Tensor) -> None:

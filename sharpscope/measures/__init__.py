@@ -63,6 +63,7 @@ def families() -> dict[str, list[str]]:
         >>> families()["paper"]
         ['sam', 'loss', 'grad_norm']
     """
+    load_plugins(MEASURE_PLUGINS)
     found: dict[str, list[str]] = {}
     for name, measure in MEASURES.items():
         for family in measure.families:
@@ -180,6 +181,3 @@ def register_measure(
     register_facts({name: facts})
     definition = Definition(function, summary, reference, tuple(objectives), tuple(invariant_to))
     MEASURES.update(registered({name: definition}))
-
-
-load_plugins(MEASURE_PLUGINS)

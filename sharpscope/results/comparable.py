@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sharpscope.errors import UsageError, unknown_name
@@ -112,4 +113,32 @@ def _warnings(table: pd.DataFrame) -> list[str]:
             f"polarity is known in several ways ({values}); where it was assumed, an EER above one half may be a "
             "wrong assumption: see `worse_than_chance` in the table"
         )
+    return [*warnings, *_mixed(table), *_without_number(table)]
+
+
+def _mixed(table: pd.DataFrame) -> list[str]:
+    """Warn of checkpoints that were not measured alike: a difference between them may be one of circumstances."""
+    warnings = []
+    for (place, subset), part in table.groupby(PLACE, sort=False):
+        name = f"{place}@{subset}" if subset else str(place)
+        for (preset, m), cells in part.groupby(["preset", "m"], sort=False, dropna=False):
+            draws = cells.groupby("trials_hash", sort=False)["sha256"].nunique()
+            if len(draws) > 1:
+                warnings.append(
+                    f"checkpoints were measured on {len(draws)} different draws of trials of {name} "
+                    f"({preset}, m {m:g}): their error rates and sharpness differ by the draw too; measure them with "
+                    "the same --limit and --seed"
+                )
+    for column, what in (("dtype", "number formats"), ("version", "versions of sharpscope")):
+        if values := _several(table[column]):
+            warnings.append(f"checkpoints were measured in several {what} ({values})")
     return warnings
+
+
+def _without_number(table: pd.DataFrame) -> list[str]:
+    """Warn of cells that no correlation can use."""
+    lacking = ~(np.isfinite(table["value"].astype(float)) & np.isfinite(table["eer"].astype(float)))
+    if not lacking.any():
+        return []
+    owners = ", ".join(sorted(set(table.loc[lacking, "checkpoint"].astype(str)))[:5])
+    return [f"{int(lacking.sum())} of {len(table)} rows hold no finite number and are left out (of {owners})"]

@@ -6,6 +6,7 @@ import dataclasses
 
 from sharpscope.detectors import ARCHITECTURES
 from sharpscope.detectors.spec import DetectorSpec
+from sharpscope.errors import UsageError
 from sharpscope.training.recipe import Recipe
 
 # What a record declares; the rest of the conventions say who declared them.
@@ -21,11 +22,19 @@ def conventions(recipe: Recipe) -> DetectorSpec:
     Returns:
         The architecture's conventions, with what ``[data]`` says in their place; the length is never None.
 
+    Raises:
+        UsageError: If waves are to be mixed whose missing samples are only marked.
+
     Example:
         >>> conventions(Recipe({"data": {"samples": 16000, "padding": "zero"}})).n_samples
         16000
     """
     own, data = ARCHITECTURES[recipe["model"]["arch"]].spec, recipe["data"]
+    if (data["padding"] or own.padding) == "frames" and recipe["augment"]["mixup"]:
+        raise UsageError(
+            f"{own.arch} repeats the frames of short files and augment.mixup mixes waves, which end at different "
+            'places; set data.padding = "tile" or mixup = 0'
+        )
     return dataclasses.replace(
         own,
         n_samples=data["samples"] or own.n_samples or 64_600,

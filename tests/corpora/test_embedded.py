@@ -258,6 +258,14 @@ def test_a_corpus_that_nobody_unpacked(tmp_path: Path, name: str) -> None:
         assert len(read_set(f"itw={tmp_path / 'data/download.zip'}").table) == 2
 
 
+def test_an_archive_in_a_folder_called_like_the_corpus(tmp_path: Path) -> None:
+    LAYOUTS["itw"].write(Folder(tmp_path / "plain"))
+    (tmp_path / "data/itw").mkdir(parents=True)
+    zipped(tmp_path / "plain", tmp_path / "data/itw/release_in_the_wild.zip")
+    assert len(read_set("itw", data=tmp_path / "data").table) == 2
+    assert len(read_set(f"itw={tmp_path / 'data/itw'}").table) == 2
+
+
 def test_an_archive_that_must_be_unpacked_is_named(tmp_path: Path) -> None:
     (tmp_path / "release.tar.gz").write_bytes(b"")
     with pytest.raises(UsageError, match=r"release\.tar\.gz has to be unpacked first"):

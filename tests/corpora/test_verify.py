@@ -83,6 +83,15 @@ def test_the_sample_is_seeded_and_takes_both_classes(tmp_path: Path) -> None:
     assert few.rates == {"bonafide": {16_000: 10}, "spoof": {16_000: 16}}
 
 
+@pytest.mark.usefixtures("published")
+def test_a_rate_that_tells_the_class_is_said(tmp_path: Path) -> None:
+    folder = copy_of_itw(tmp_path)
+    for i in range(0, 30, 3):
+        soundfile.write(folder / f"{i}.wav", 0.1 * np.random.default_rng(i).standard_normal(4800), 48_000)
+    done = verify("itw", data=tmp_path)
+    assert "the rate tells the class: most bonafide has 48000 Hz and spoof has 16000 Hz" in done.notes
+
+
 @pytest.mark.parametrize("ending", ["flac", "wav"])
 def test_cut_files(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a.{ending}"

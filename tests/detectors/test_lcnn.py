@@ -119,7 +119,7 @@ def test_files_of_several_lengths_score_the_same_alone_and_together() -> None:
             torch.cat([made(wave[None]) for wave in waves]), together, atol=1e-5, rtol=1e-4
         )
     detector = Detector(made, DetectorSpec("x", outputs="logit1", padding="frames"), Path("x"), "")
-    assert first_look(detector, waves, torch.arange(4) % 2).live.count > 0
+    assert first_look(detector, waves[:2], torch.arange(2)).live.count > 0
 
 
 def test_what_a_file_lacks_is_marked_by_a_number_that_equals_itself(tone_set: Path) -> None:

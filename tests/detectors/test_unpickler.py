@@ -191,6 +191,7 @@ PICKLES: dict[str, bytes] = {
     "objects 40,000 deep": whole(chain(b"", word("a B") + b")\x81", 40_000), b"b" * 39_999),
     "a list of 2^64 leaves": whole(DOUBLING),
     "weights in a list of 2^64 leaves": whole(DOUBLING.replace(b"\x88q\x00", b"}q\x00", 1)),
+    "a key of a megabyte of digits": whole(b"}\x8b" + struct.pack("<i", 1 << 20) + b"\x7f" * (1 << 20) + b"Ns"),
     "a key that is a list": whole(b"}]Ns"),
     "a number of a megabyte": whole(b"\x8b" + struct.pack("<i", 1 << 20) + b"\x7f" * (1 << 20)),
     "a number of a million digits": whole(b"I" + b"9" * 1_000_000 + b"\n"),

@@ -20,7 +20,8 @@ SCRIPT = """
 import sys, torch, sharpscope, sharpscope_lab
 torch.manual_seed(0)
 torch.save(sharpscope_lab.LabNet().state_dict(), "lab.pt")
-found = sharpscope.measure("lab.pt", "lab_corpus", data=".", measures=["lab", "sam"], rho=[0.05], m=4, show_progress=False)
+found = sharpscope.measure("lab.pt", "lab_corpus", data=".", measures=["lab", "sam"], rho=[0.05], m=4,
+                           show_progress=False)
 table = found.table
 assert set(table["arch"]) == {"lab-net"}, table["arch"]
 assert set(table["set"]) == {"lab_corpus"}
@@ -82,9 +83,9 @@ def test_a_package_that_fails_is_named_and_takes_nothing_with_it(monkeypatch: py
     with pytest.warns(
         UserWarning, match=r"plug-in 'bad' of theirs:measures is left out \(ImportError: no module"
     ):
-        assert plugins.load_plugins("g") == ["good"]
+        assert plugins.load_plugins("one") == ("good",)
     assert called == ["good"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         monkeypatch.setattr(plugins, "entry_points", lambda group: [])
-        assert plugins.load_plugins("g") == []
+        assert plugins.load_plugins("two") == ()

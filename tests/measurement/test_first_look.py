@@ -257,7 +257,10 @@ def _as_before() -> Any:
         ("dtype", "global switches.*default dtype"),
         ("grad", "global switches.*grad mode"),
         ("no grad", "whole forward runs under no_grad"),
-        ("raises", r"Faulty failed on an input of shape \(2, 8000\) \(KeyError: 'mel'\)"),
+        (
+            "raises",
+            r"Faulty\) failed on waves \(B, T\) of 2x8000 with KeyError: 'mel' \(test_first_look.py, line \d+\)",
+        ),
     ],
 )
 def test_a_fault_is_refused_in_one_line(fault: str, words: str) -> None:

@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 from sharpscope.cli import main
 from sharpscope.detectors.loading import load_detector
+from sharpscope.errors import UsageError
 from sharpscope.measurement.measure import measure
 from sharpscope.results.table import read_results
+from sharpscope.training.conventions import conventions
 from sharpscope.training.recipe import Recipe
 from sharpscope.training.train import train
 
@@ -135,3 +137,14 @@ def test_the_mean_over_dev_sets_and_what_decides_between_equal_ones(
     table = measured(report.folder / "best.pt", dev, tmp_path / "r.csv")
     best = min(range(len(rows)), key=lambda at: float(rows[at]["dev_eer"]))  # min keeps the first
     assert table["eer"].tolist() == [float(one) for one in rows[best]["dev_eers"].split(";")]
+
+
+def test_samples_that_are_only_marked_are_neither_mixed_nor_normalised() -> None:
+    recipe = {"model": {"arch": "lfcc-lcnn"}}
+    assert conventions(Recipe(recipe)).padding == "frames"
+    with pytest.raises(UsageError, match="repeats the frames of short files"):
+        conventions(Recipe({**recipe, "augment": {"mixup": 0.5}}))
+    with pytest.raises(UsageError, match="cannot be normalised"):
+        conventions(Recipe({**recipe, "data": {"normalisation": "peak"}}))
+    tiled = {"padding": "tile", "normalisation": "peak"}
+    assert conventions(Recipe({**recipe, "data": tiled, "augment": {"mixup": 0.5}})).padding == "tile"

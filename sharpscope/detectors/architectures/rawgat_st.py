@@ -9,7 +9,7 @@ blocks' one-channel convolution) is left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -184,32 +184,35 @@ def _matches_named(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
     return None if arguments is None or "fusion" in arguments else arguments
 
 
-def hint(state: Mapping[str, Tensor], words: Collection[str]) -> tuple[str, str] | None:
+# As eurecom names its folders, RawGAT_ST_add. ADD in capitals is a challenge, whose files say nothing of a fusion.
+FUSION_IN_NAME = re.compile(r"(?i:gat|st)[-_. ]*(add|mul)(?![A-Za-z0-9])")
+
+
+def hint(state: Mapping[str, Tensor], name: str) -> tuple[str, str] | None:
     """Tell what speaks for a fusion, where the weights are the same for two.
 
     Args:
         state: Tensors by published name.
-        words: Words in the names of the file and of its folder.
+        name: Of the file, with its folder.
 
     Returns:
         The fusion and the reason; None where nothing, or as much, speaks for the other.
 
     Example:
-        >>> hint({}, {"rawgat", "add"})
-        ('add', "the name of the file or its folder has the word 'add'")
-        >>> hint({}, {"best", "epoch"}) is None
+        >>> hint({}, "RawGAT_ST_add/Best_epoch.pth")
+        ('add', "the name of the file or its folder says 'add'")
+        >>> hint({}, "ADD2022/rawgat.pth") is None
         True
     """
-    found = {fusion: word for fusion, known in WORDS.items() for word in known if word in words}
+    found = set(FUSION_IN_NAME.findall(name))
     if len(found) == 1:
-        fusion, word = found.popitem()
-        return fusion, f"the name of the file or its folder has the word '{word}'"
-    if not found and any(name.startswith("encoder_S.") for name in state):
+        fusion = str(found.pop())
+        return fusion, f"the name of the file or its folder says '{fusion}'"
+    if not found and any(tensor.startswith("encoder_S.") for tensor in state):
         return "mul", "the published code that names its tensors so (clovaai, LanceaKing) multiplies"
     return None
 
 
-WORDS = {"mul": ("mul", "mult", "multiply", "multiplication"), "add": ("add", "addition")}
 ASSUMED = ("pool ratios .64/.81/.64 assumed (not in the weights)", "bona fide assumed at index 1")
 
 

@@ -64,7 +64,12 @@ def is_archive(path: Path) -> bool:
         False also for a zip archive that is appended to something else.
     """
     with open(path, "rb") as file:
-        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06") and zipfile.is_zipfile(path)
+        if file.read(4) not in (b"PK\x03\x04", b"PK\x05\x06"):
+            return False
+    try:
+        return zipfile.is_zipfile(path)
+    except (zipfile.BadZipFile, OSError, ValueError):  # it names faults of some archives by raising
+        return False
 
 
 def _check_archive(path: Path, size: int) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from sharpscope.detectors.reading import kinds
 from sharpscope.detectors.reading.archive import check_file, is_torchscript
 from sharpscope.detectors.reading.envelope import Found, open_envelope
-from sharpscope.detectors.reading.modules import every, items
+from sharpscope.detectors.reading.modules import every, items, shown
 from sharpscope.detectors.reading.tensors import plain, read_tensors
 from sharpscope.detectors.reading.torch_file import Content, read_torch
 from sharpscope.detectors.reading.values import Array, Damaged, Odd, Placeholder, Stored
@@ -133,7 +133,7 @@ def _checkpoint(
     top = items(content.value)
     first = found.envelope.partition(".")[0]
     keys = top.keys() - set(found.plain.original.values()) if isinstance(top, dict) else set()
-    siblings = tuple(str(key) for key in top if key in keys and str(key) != first) if keys else ()
+    siblings = tuple(shown(key) for key in top if key in keys and shown(key) != first) if keys else ()
     return Checkpoint(
         path=path,
         sha256=digest,
@@ -233,8 +233,9 @@ def _no_weights(path: Path, content: Content) -> UsageError:
         return UsageError(f"{path}: {model}; {kinds.ONLY_TORCH}")
     code = _code_of(content)
     if isinstance(held, dict) and held and _trains(held):
+        keys = ", ".join(shown(key)[:30] for key in list(held)[:4])
         return UsageError(
-            f"{path}: holds only an optimiser's state ({', '.join(str(k)[:30] for k in list(held)[:4])}), no weights; "
+            f"{path}: holds only an optimiser's state ({keys}), no weights; "
             "name the file of the network that was saved beside it"
         )
     if code:
@@ -245,7 +246,7 @@ def _no_weights(path: Path, content: Content) -> UsageError:
     if not isinstance(held, dict):
         kind = "Tensor" if isinstance(value, Stored | Odd | Array) else type(value).__name__
         return UsageError(f"{path}: holds a {kind}, not tensors by name; save the network's state_dict()")
-    keys = ", ".join(str(key)[:30] for key in list(held)[:8]) or "nothing"
+    keys = ", ".join(shown(key)[:30] for key in list(held)[:8]) or "nothing"
     return UsageError(
         f"{path}: no weights in it, that is, tensors by name; the file holds {keys}. Save the "
         "network's state_dict() instead"

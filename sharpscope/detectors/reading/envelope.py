@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from sharpscope.detectors.reading.modules import TENSORS, every, is_module, items, state_dict_of
-from sharpscope.detectors.reading.names import Plain, networks_inside, overlap, plain_names
+from sharpscope.detectors.reading.names import ASIDE, Plain, networks_inside, overlap, plain_names
 from sharpscope.detectors.reading.values import Array, Odd, Stored, numbers_of
 from sharpscope.errors import UsageError
 
@@ -95,15 +95,17 @@ def candidates_in(content: Any) -> tuple[list[Candidate], list[tuple[str, list[A
             inside.add(path)
             _add(found, path, state_dict_of(node), node.name)
         elif isinstance(held, dict) and held:
-            _add(
-                found,
-                path,
-                {k: v for k, v in held.items() if isinstance(k, str) and isinstance(v, TENSORS)},
-                "",
-            )
+            _add(found, path, _tensors(held), "")
         elif isinstance(node, list) and len(node) > 1 and all(isinstance(v, TENSORS) for v in node):
             unnamed.append((".".join(path), node))
     return sorted(found, key=lambda one: -one.numbers), unnamed
+
+
+def _tensors(held: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return what a dictionary holds by name: tensors, or arrays where there is no tensor with axes."""
+    named = {k: v for k, v in held.items() if isinstance(k, str) and isinstance(v, TENSORS)}
+    tensors = {k: v for k, v in named.items() if not isinstance(v, Array)}
+    return tensors if any(len(v.shape) or isinstance(v, Odd) for v in tensors.values()) else named
 
 
 def _add(found: list[Candidate], path: tuple[str, ...], state: dict[str, Any], pickled: str) -> None:
@@ -148,7 +150,8 @@ def open_envelope(where: str, content: Any, weights: str | None) -> Found | None
 
 def _only(where: str, found: list[Candidate], unnamed: list[tuple[str, list[Any]]]) -> Candidate:
     """Return the one set of weights that the file can mean, or ask."""
-    major = [one for one in found if one.numbers >= MINOR * found[0].numbers]
+    networks = [one for one in found if not all(ASIDE.fullmatch(name) for name in one.state)] or found
+    major = [one for one in networks if one.numbers >= MINOR * networks[0].numbers]
     usual = [one for one in major if one.named]
     if len(usual) > 1:
         # A head under a usual name beside the network under another is not the weights.

@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from sharpscope.detectors.reading.archive import is_archive
+
 HEAD = 4096
 ONLY_TORCH = (
     "only networks of PyTorch can be measured; convert it, or save the original network's state_dict()"
@@ -103,7 +105,7 @@ def foreign(path: Path) -> str:
         end = file.read(8)
     found = _by_signature(head) or _by_text(head) or _by_end(path, head, end)
     if not found and head[:4] == b"PK\x03\x04":
-        found = _by_entries(path) if zipfile.is_zipfile(path) else CUT_OFF
+        found = _by_entries(path) if is_archive(path) else CUT_OFF
     if not found:
         return ""
     what, advice = found

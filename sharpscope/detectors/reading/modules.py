@@ -40,6 +40,20 @@ def every(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
         waiting = following
 
 
+def shown(key: Any) -> str:
+    """Return a key as text; a number of thousands of digits cannot be written out.
+
+    Args:
+        key: Of a dictionary in a file.
+
+    Returns:
+        At most 200 letters.
+    """
+    if isinstance(key, str):
+        return key[:200]
+    return str(key) if isinstance(key, int) and abs(key) < 10**18 else "?"
+
+
 def children(node: Any) -> Iterator[tuple[str, Any]]:
     """Iterate over what a container or placeholder holds.
 
@@ -51,7 +65,7 @@ def children(node: Any) -> Iterator[tuple[str, Any]]:
     """
     if isinstance(node, dict):
         for key, child in node.items():
-            yield str(key)[:200] if isinstance(key, str | int) else "?", child
+            yield shown(key), child
     elif isinstance(node, list | tuple):
         for index, child in enumerate(node):
             if not isinstance(child, str | int | float):

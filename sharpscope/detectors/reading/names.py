@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from sharpscope.detectors.reading.values import numbers_of
-
 Value = TypeVar("Value")
 
 # Where a network was an attribute of something larger: stripped where every name begins so.
@@ -28,7 +26,8 @@ PARALLEL = "module"
 ASIDE = re.compile(
     r"(criterion|criterions|criteria|loss|losses|loss_?fn|loss_?func|loss_?function|ce_loss|bce_loss|objective|"
     r"metric|metrics|(train|val|valid|test)_(acc|accuracy|metric|metrics|eer|auc|auroc|f1|loss))\..+|"
-    r"n_averaged|num_updates|decay|global_step|epoch|step|class_weights?|loss_weights?|pos_weight"
+    r"n_averaged|num_updates|decay|global_step|epoch|step|class_weights?|loss_weights?|pos_weight|"
+    r"loss|losses|(\w+_)?rng_state|(best|train|val|valid|dev|test|eval)_\w+|accuracy|acc|eer"
 )
 # A second network under one of these words is an average or a teacher of the first.
 AVERAGES = {
@@ -104,7 +103,7 @@ def plain_names(state: Mapping[str, Any]) -> Plain:
     while True:
         beside = [name for name, short in current.items() if ASIDE.fullmatch(short)]
         rest = {name: short for name, short in current.items() if name not in beside}
-        if beside and rest and _count(state, beside) <= _count(state, rest):
+        if beside and len(beside) <= len(rest):
             aside.update({name: state[name] for name in beside})
             current = rest
         stripped, removed = strip_prefixes({short: name for name, short in current.items()})
@@ -120,10 +119,6 @@ def plain_names(state: Mapping[str, Any]) -> Plain:
         aside,
         {short: name for name, short in current.items()},
     )
-
-
-def _count(state: Mapping[str, Any], names: Any) -> int:
-    return sum(numbers_of(state[name]) if hasattr(state[name], "shape") else 1 for name in names)
 
 
 def _without_wrappers(current: dict[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -192,7 +187,7 @@ def networks_inside(state: Mapping[str, Any]) -> dict[str, dict[str, str]]:
                 versions.setdefault(other, theirs)
                 versions.setdefault(group, own)
                 break
-    return versions
+    return {key: versions[key] for key in (".", *groups) if key in versions}
 
 
 def _plain_group(state: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:

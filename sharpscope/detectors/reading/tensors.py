@@ -32,7 +32,15 @@ def read_tensors(state: Mapping[str, Any], source: Source | None) -> dict[str, T
     """
     check_claims(state)
     read: dict[int, Tensor] = {}
-    return {name: _tensor(name, value, source, read) for name, value in state.items()}
+    tensors = {}
+    for name, value in state.items():
+        try:
+            tensors[name] = _tensor(name, value, source, read)
+        except Damaged:
+            raise
+        except Exception as error:  # what torch and numpy say of impossible sizes
+            raise Damaged(f"{name[:80]} cannot be read ({type(error).__name__})") from error
+    return tensors
 
 
 def check_claims(state: Mapping[str, Any]) -> None:

@@ -10,11 +10,10 @@ import io
 import mmap
 import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from sharpscope.detectors.reading.archive import MAXIMUM_SKELETON
+from sharpscope.detectors.reading.archive import MAXIMUM_SKELETON, is_archive
 from sharpscope.detectors.reading.unpickler import Machine
 from sharpscope.detectors.reading.values import Damaged, Source, Storage, Stored
 
@@ -47,28 +46,34 @@ class ZipSource:
     """
 
     def __init__(self, path: Path, folder: str) -> None:
-        self.path = path
+        # Opened once: its directory is as long as the list of tensors. It closes with this object.
+        self.archive = zipfile.ZipFile(path)
         self.folder = folder
 
     def read(self, key: str, size: int) -> bytearray:
         """Return the first bytes of a storage, its checksum verified."""
         name = f"{self.folder}data/{key}"
-        with zipfile.ZipFile(self.path) as archive:
-            try:
-                entry = archive.getinfo(name)
-            except KeyError as error:
-                raise Damaged(f"storage {key[:40]} is not there") from error
-            if entry.file_size < size:
-                raise Damaged(f"storage {key[:40]} has {entry.file_size:,} bytes where {size:,} are needed")
-            data = bytearray(entry.file_size)
-            try:
-                with archive.open(entry) as file:
-                    cast(BinaryIO, file).readinto(data)  # type: ignore[attr-defined]
-                    file.read(1)
-            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        try:
+            entry = self.archive.getinfo(name)
+        except KeyError as error:
+            raise Damaged(f"storage {key[:40]} is not there") from error
+        if entry.file_size < size:
+            raise Damaged(f"storage {key[:40]} has {entry.file_size:,} bytes where {size:,} are needed")
+        data = bytearray(entry.file_size)
+        try:
+            with self.archive.open(entry) as file:
+                got = cast(io.BufferedIOBase, file).readinto(data)
+                file.read(1)
+        except Exception as error:  # a damaged entry makes the reader raise many things
+            if "CRC" not in str(error):
                 raise Damaged(
-                    f"the checksum of storage {key[:40]} is wrong: some of its numbers are not those that were saved"
+                    f"storage {key[:40]} is damaged ({type(error).__name__}); copy it again"
                 ) from error
+            raise Damaged(
+                f"the checksum of storage {key[:40]} is wrong: some of its numbers are not those that were saved"
+            ) from error
+        if got != entry.file_size:
+            raise Damaged(f"storage {key[:40]} has {got:,} bytes where its entry says {entry.file_size:,}")
         return data
 
 
@@ -103,7 +108,7 @@ def read_torch(path: Path) -> Content:
     """
     machine: Machine | None = None
     try:
-        if zipfile.is_zipfile(path):
+        if is_archive(path):
             stream, folder = _skeleton(path)
             machine = Machine(stream, embedded_storage)
             return Content(machine.load(), ZipSource(path, folder), tuple(machine.names), "")
