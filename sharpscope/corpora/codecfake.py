@@ -33,7 +33,9 @@ def _read_xie(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
             codec = f"F{int(cells[2]):02}" if len(cells) == 3 and cells[2].isdecimal() else "".join(cells[2:])
             trial = stem if label == "bonafide" else f"{part}/{stem}"
             attack = codec if label == "spoof" else ""
-            yield Trial(trial, place.locate(folders, stem, (".wav",)), label, attack)
+            # F01_SSB13650058 is SSB13650058 through the first codec.
+            pair = re.sub(r"^F\d\d_", "", stem)
+            yield Trial(trial, place.locate(folders, stem, (".wav",)), label, attack, pair=pair)
 
 
 def _read_wu(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:

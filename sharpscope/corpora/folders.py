@@ -12,16 +12,23 @@ from sharpscope.corpora.trials import Trial
 Fields = tuple[str, str, str, str, str]
 
 
+def _alone(names: tuple[str, ...]) -> str:
+    """Tell nothing of originals."""
+    return ""
+
+
 class Tree(NamedTuple):
     """How one corpus sorts its files.
 
     Attributes:
         top: Folders of a part, patterns relative to the corpus; {0} stands for the part, {1} for what follows its "/".
         fields: Folder names below the corpus to (label, attack, speaker, language, codec), None for other files.
+        pair: Folder names to what fake and original share, "" where the names do not tell.
     """
 
     top: tuple[str, ...]
     fields: Callable[[tuple[str, ...]], Fields | None]
+    pair: Callable[[tuple[str, ...]], str] = _alone
 
 
 def _read(place: Place, parts: tuple[str, ...], tree: Tree) -> Iterator[Trial]:
@@ -34,7 +41,7 @@ def _read(place: Place, parts: tuple[str, ...], tree: Tree) -> Iterator[Trial]:
                     if fields is None:
                         place.tally.left_out["file outside the known folders"] += 1
                         continue
-                    yield Trial(relative.as_posix(), str(path), *fields)
+                    yield Trial(relative.as_posix(), str(path), *fields, pair=tree.pair(relative.parts))
 
 
 def _odss(names: tuple[str, ...]) -> Fields | None:
@@ -45,6 +52,16 @@ def _odss(names: tuple[str, ...]) -> Fields | None:
     if system == "natural":
         return "bonafide", "", speaker, language, ""
     return "spoof", system, speaker, language, ""
+
+
+def _odss_pair(names: tuple[str, ...]) -> str:
+    """Every system speaks the sentences of natural/ under the same corpus, speaker and name."""
+    return "/".join((*names[1:-1], names[-1].rpartition(".")[0]))
+
+
+def _cvoicefake_pair(names: tuple[str, ...]) -> str:
+    """A vocoded file is called as its original, with _Gen behind."""
+    return f"{names[0]}/{names[-1].rpartition('.')[0].removesuffix('_Gen')}"
 
 
 def _cfad(names: tuple[str, ...]) -> Fields | None:
@@ -110,7 +127,7 @@ _CFAD_SPLITS = ("train", "dev", "test_seen", "test_unseen")
 CORPORA = {
     "odss": Corpus(
         title="ODSS (Yaroshchuk et al., 2023)",
-        read=partial(_read, tree=Tree(("natural/", "vits/", "fastpitch-hifigan/"), _odss)),
+        read=partial(_read, tree=Tree(("natural/", "vits/", "fastpitch-hifigan/"), _odss, _odss_pair)),
         markers=("natural/ & vits/ & fastpitch-hifigan/",),
         licence="CC BY-SA 4.0",
         source="https://zenodo.org/records/8370669",
@@ -144,7 +161,7 @@ CORPORA = {
     ),
     "cvoicefake": Corpus(
         title="CVoiceFake (Li et al., 2024)",
-        read=partial(_read, tree=Tree(("*/Bonafide/", "*/*_generated/"), _cvoicefake)),
+        read=partial(_read, tree=Tree(("*/Bonafide/", "*/*_generated/"), _cvoicefake, _cvoicefake_pair)),
         markers=("*/Bonafide/ & */*_generated/",),
         licence="see the corpus (not verified)",
         source="https://zenodo.org/records/14062964",

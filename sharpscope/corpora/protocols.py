@@ -111,7 +111,7 @@ def with_header(
         path: The table.
         tally: Counts its lines.
         needed: Columns that must be there; "a|b" is met by either, and the row has it under the first name.
-        separator: "," or "|".
+        separator: "," or ";", with quoting; "|" or a tab, without; " " for any number of blanks.
         several_lines: Quoted cells may hold line ends, as lyrics do.
 
     Yields:
@@ -122,7 +122,9 @@ def with_header(
     """
     lines = read_lines(path)
     rows = (
-        _quoted(path, lines, several_lines) if separator == "," else (line.split(separator) for line in lines)
+        _quoted(path, lines, several_lines, separator)
+        if separator in ",;"
+        else (line.split(separator.strip(" ") or None) for line in lines)
     )
     names: list[str] = []
     for number, cells in enumerate(rows, start=1):
@@ -155,9 +157,11 @@ def _named(path: Path, cells: Sequence[str], needed: Sequence[str]) -> list[str]
     return names
 
 
-def _quoted(path: Path, lines: list[str], several_lines: bool) -> Iterator[list[str]]:
+def _quoted(path: Path, lines: list[str], several_lines: bool, separator: str) -> Iterator[list[str]]:
     """Parse CSV; a quotation mark that swallows line ends would lose trials unseen, so it stops."""
-    rows = csv.reader((line + "\n" for line in lines) if several_lines else lines, strict=True)
+    rows = csv.reader(
+        (line + "\n" for line in lines) if several_lines else lines, strict=True, delimiter=separator
+    )
     number = 0
     while True:
         try:

@@ -240,7 +240,8 @@ def _read_own(name: str, part: str, path: Path, spec: str, skip_missing: bool) -
     tally, listing = Tally(), Listing()
     place = Place(path.parent, (), listing, tally, "none", _no_partner)
     trials = read_own_list(place, path, tuple(part.split("+")))
-    done = make_set(name, trials, source=path, subset=part, skip_missing=skip_missing, listing=listing)
+    said = "+".join(word for word in part.split("+") if ":" not in word)
+    done = make_set(name, trials, source=path, subset=said, skip_missing=skip_missing, listing=listing)
     return done._replace(notes=tuple(tally_notes(tally)))
 
 

@@ -14,7 +14,7 @@ from sharpscope.audio.decode import Reader
 from sharpscope.corpora.listing import Listing
 from sharpscope.errors import UsageError
 
-COLUMNS = ("trial", "path", "label", "attack", "speaker", "language", "codec")
+COLUMNS = ("trial", "path", "label", "attack", "speaker", "language", "codec", "pair")
 BONAFIDE = (
     "bonafide",
     "bona-fide",
@@ -43,6 +43,7 @@ class Trial(NamedTuple):
         speaker: "" where unknown.
         language: "" where unknown.
         codec: "" where unknown.
+        pair: The recording that a fake was made from, the same for both, "" where the corpus names none.
     """
 
     trial: str
@@ -52,6 +53,7 @@ class Trial(NamedTuple):
     speaker: str = ""
     language: str = ""
     codec: str = ""
+    pair: str = ""
 
 
 class TrialSet(NamedTuple):

@@ -44,11 +44,11 @@ def _read_librisevoc(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
             ]
         for stem in stems:
             speaker = stem.split("_")[0]
-            yield Trial(f"gt/{stem}", f"{root}/gt/{stem}.wav", "bonafide", "", speaker, "en")
+            yield Trial(f"gt/{stem}", f"{root}/gt/{stem}.wav", "bonafide", "", speaker, "en", pair=stem)
         for vocoder in VOCODERS:
             for stem in stems:
                 audio = place.locate([f"{root}/{vocoder}"], f"{stem}_gen", (".wav",))
-                yield Trial(f"{vocoder}/{stem}", audio, "spoof", vocoder, stem.split("_")[0], "en")
+                yield Trial(f"{vocoder}/{stem}", audio, "spoof", vocoder, stem.split("_")[0], "en", pair=stem)
 
 
 CORPORA = {
