@@ -123,6 +123,7 @@ def _ai4t(names: tuple[str, ...]) -> Fields | None:
     return {"real": ("bonafide", "", "", "", ""), "fake": ("spoof", "", "", "", "")}.get(names[1])
 
 
+_CFAD_VERSIONS = ("clean", "noisy", "codec")
 _CFAD_SPLITS = ("train", "dev", "test_seen", "test_unseen")
 CORPORA = {
     "odss": Corpus(
@@ -144,11 +145,18 @@ CORPORA = {
         layout="CFAD/{clean,noisy,codec}_version/{train,dev,test_seen,test_unseen}_{clean,noise,codec}/"
         "{real,fake}_*/<source>/*.wav",
         aliases={"FAD": ""},
-        parts=tuple(f"{v}/{s}" for v in ("clean", "noisy", "codec") for s in _CFAD_SPLITS),
+        parts=tuple(f"{v}/{s}" for v in _CFAD_VERSIONS for s in _CFAD_SPLITS),
         default="clean/test_seen+clean/test_unseen",
         synonyms={"clean": "clean/test_seen", **{split: f"clean/{split}" for split in _CFAD_SPLITS}},
-        counts={"clean/test_seen": counts(14000, 28000), "clean/test_unseen": counts(7000, 14000)},
-        traps=("one real file (BAC009S0764W0123) lasts 97 minutes: only the crop is decoded",),
+        counts={
+            "clean/test_seen": counts(14000, 28000),
+            "clean/test_unseen": counts(7000, 14000),
+            **{"+".join(f"{v}/{s}" for s in _CFAD_SPLITS): counts(38600, 77200) for v in _CFAD_VERSIONS},
+        },
+        traps=(
+            "3,500 of each version's 77,200 spoof files are spoofed in part (partiallyfake, in test_unseen)",
+            "one real file (BAC009S0764W0123) lasts 97 minutes: only the crop is decoded",
+        ),
     ),
     "habla": Corpus(
         title="HABLA (Tamayo Flórez et al., 2023)",

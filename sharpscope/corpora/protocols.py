@@ -11,6 +11,9 @@ from pathlib import Path
 from sharpscope.audio.containers import read_bytes
 from sharpscope.errors import UsageError
 
+# Columns at the end of tables that hold whatever was said.
+FREE_TEXT = {"transcript", "text", "sentence", "lyrics"}
+
 
 @dataclass
 class Tally:
@@ -100,7 +103,14 @@ def blank_separated(
 
 
 def with_header(
-    path: Path, tally: Tally, needed: Sequence[str], separator: str = ",", *, several_lines: bool = False
+    path: Path,
+    tally: Tally,
+    needed: Sequence[str],
+    separator: str = ",",
+    *,
+    several_lines: bool = False,
+    lenient: bool = False,
+    search: int = 0,
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the rows of a table that names its columns; names in any case.
 
@@ -113,6 +123,8 @@ def with_header(
         needed: Columns that must be there; "a|b" is met by either, and the row has it under the first name.
         separator: "," or ";", with quoting; "|" or a tab, without; " " for any number of blanks.
         several_lines: Quoted cells may hold line ends, as lyrics do.
+        search: In how many lines to look for the header: some copies have others before it.
+        lenient: Count a row of another number of cells as left out, and let a last column of text hold separators.
 
     Yields:
         (file and line, column -> cell).
@@ -127,14 +139,26 @@ def with_header(
         else (line.split(separator.strip(" ") or None) for line in lines)
     )
     names: list[str] = []
+    before = tally.header
     for number, cells in enumerate(rows, start=1):
         tally.lines += 1
         if not any(cell.strip() for cell in cells):
             tally.blank += 1
             continue
+        if not names and tally.header == before and number <= search and not _names_all(cells, needed):
+            tally.rows += 1
+            tally.left_out[f"line before the header of {path.name}"] += 1
+            continue
         if not names:
             names = _named(path, cells, needed)
             tally.header += 1
+            continue
+        if len(cells) > len(names) and lenient and names[-1] in FREE_TEXT:
+            # Whatever stands behind the last separator that can be one is text.
+            cells = [*cells[: len(names) - 1], separator.join(cells[len(names) - 1 :])]
+        if len(cells) != len(names) and lenient:
+            tally.rows += 1
+            tally.left_out[f"row with other cells than the header has ({path.parent.name}/{path.name})"] += 1
             continue
         if len(cells) != len(names):
             raise UsageError(f"{path}, line {number}: {len(cells)} cells, the header has {len(names)}")
@@ -142,6 +166,12 @@ def with_header(
         yield f"{path}, line {number}", dict(zip(names, cells, strict=True))
     if not names:
         raise UsageError(f"{path}: no header; expected {', '.join(needed)}")
+
+
+def _names_all(cells: Sequence[str], needed: Sequence[str]) -> bool:
+    """Tell whether a line names every column that is needed."""
+    names = {cell.strip().lower() for cell in cells}
+    return all(names & set(choice.lower().split("|")) for choice in needed)
 
 
 def _named(path: Path, cells: Sequence[str], needed: Sequence[str]) -> list[str]:

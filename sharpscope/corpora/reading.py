@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sharpscope.audio.containers import is_there
 from sharpscope.corpora.counts import count_notes, tally_notes
 from sharpscope.corpora.embedded import container_of
 from sharpscope.corpora.embedded_sets import find_embedded_corpus, read_embedded
-from sharpscope.corpora.finding import find_corpus
+from sharpscope.corpora.finding import find_copies, find_corpus
 from sharpscope.corpora.hub_cache import SCHEME, hub_name
 from sharpscope.corpora.listing import Listing
 from sharpscope.corpora.own_list import read_own_list
@@ -20,6 +21,9 @@ from sharpscope.corpora.protocols import Tally
 from sharpscope.corpora.registry import CORPORA, keys_of, resolve_key
 from sharpscope.corpora.trials import Trial, TrialSet, make_set
 from sharpscope.errors import UsageError, unknown_name
+
+# Folders that look like a corpus and are read in search of one whose audio is there.
+MOST_COPIES = 12
 
 
 def read_set(
@@ -70,13 +74,12 @@ def read_set(
         if held is not None:
             return read_embedded(CORPORA, key, part or _implied(key, name), held, spec, skip_missing)
         listing = Listing(archives=True)
-    tally = Tally()
-    folder = _folder(spec, key, roots, listing)
-    trials = _trials(key, chosen, folder, roots, listing, tally)
+    copy, others = _fullest(spec, key, chosen, roots, listing)
+    folder, tally, trials = copy.folder, copy.tally, copy.trials
     done = make_set(
         key, trials, source=folder, subset=chosen.subset, skip_missing=skip_missing, listing=listing
     )
-    notes = [*tally_notes(tally), *count_notes(corpus, chosen.parts, done)]
+    notes = [*others, *tally_notes(tally), *count_notes(corpus, chosen.parts, done)]
     if chosen.pairing == "balanced" and corpus.classes == "spoof":
         done = done._replace(table=balance(done.table))
         notes.append("larger class drawn down to the smaller, seed 0")
@@ -128,6 +131,7 @@ class _Chosen(NamedTuple):
     parts: tuple[str, ...]
     pairing: str
     subset: str
+    asked: bool = True
 
 
 def _implied(key: str, name: str) -> str:
@@ -157,7 +161,7 @@ def _choose(spec: str, key: str, part: str, preset: str, pairing: str | None) ->
     subset = "" if joined == corpus.default else joined
     if corpus.partners and mode != "paired":
         subset = f"{subset}/{mode}" if subset else mode
-    return _Chosen(parts, mode, subset)
+    return _Chosen(parts, mode, subset, bool(words))
 
 
 def _part(spec: str, corpus: Corpus, word: str) -> str:
@@ -171,17 +175,71 @@ def _part(spec: str, corpus: Corpus, word: str) -> str:
     return names[word.lower()]
 
 
-def _folder(spec: str, key: str, roots: Sequence[Path], listing: Listing) -> Path:
+class _Copy(NamedTuple):
+    """One copy of a corpus, read.
+
+    Attributes:
+        folder: Where it lies.
+        tally: What became of its lines.
+        trials: Those of its protocols; none where it cannot be read.
+        audio: Trials whose audio is there, -1 where it cannot be read.
+        error: Why it cannot be read.
+    """
+
+    folder: Path
+    tally: Tally
+    trials: tuple[Trial, ...]
+    audio: int
+    error: UsageError | None = None
+
+
+def _fullest(
+    spec: str, key: str, chosen: _Chosen, roots: Sequence[Path], listing: Listing
+) -> tuple[_Copy, list[str]]:
+    """Return the nearest copy whose audio is all there, else the one with the most, and a note on the others.
+
+    Raises:
+        UsageError: If there is no copy, or none can be read.
+    """
     corpus = CORPORA[key]
-    folder = find_corpus(key, roots[0], listing)
-    if folder is None:
+    copies: list[_Copy] = []
+    for folder in find_copies(key, roots[0], listing):
+        copies.append(_look(key, chosen, folder, roots, listing))
+        if 0 < len(copies[-1].trials) == copies[-1].audio or len(copies) == MOST_COPIES:
+            break
+    if not copies:
         packed = "".join(f". {reason}" for reason in listing.unreadable.values())
         raise UsageError(
             f"set '{spec}': {corpus.title} is not under {roots[0]}; looked for {' or '.join(corpus.markers)}, up to "
             f"four folders deep, also in tars and zips{packed}. It is published at {corpus.source} and unpacks to "
             f"{corpus.layout}"
         )
-    return folder
+    best = max(copies, key=lambda copy: copy.audio)
+    if best.error is not None:
+        raise best.error
+    # A folder inside the copy, or above it, may carry a mark as well and gives the same files.
+    files = {trial.path for trial in best.trials}
+    notes = [
+        f"read {best.folder}; another copy, {copy.folder}, has {copy.audio} of its {len(copy.trials)} audio files"
+        for copy in copies
+        if copy is not best and not {trial.path for trial in copy.trials} <= files
+    ]
+    notes += [
+        f"read {best.folder}; what else looks like it, {copy.folder}, cannot be read: {copy.error}"
+        for copy in copies
+        if copy.error is not None
+    ]
+    return best, notes
+
+
+def _look(key: str, chosen: _Chosen, folder: Path, roots: Sequence[Path], listing: Listing) -> _Copy:
+    """Read a copy and count the audio that is there."""
+    tally = Tally()
+    try:
+        trials = tuple(_trials(key, chosen, folder, roots, listing, tally))
+    except UsageError as error:
+        return _Copy(folder, tally, (), -1, error)
+    return _Copy(folder, tally, trials, sum(is_there(trial.path, listing.has_file) for trial in trials))
 
 
 def _trials(
@@ -201,7 +259,7 @@ def _trials(
             f"It is published at {corpus.source}"
         )
 
-    place = Place(folder, tuple(roots), listing, tally, chosen.pairing, partner)
+    place = Place(folder, tuple(roots), listing, tally, chosen.pairing, partner, not chosen.asked)
     return CORPORA[key].read(place, chosen.parts)
 
 
@@ -225,9 +283,9 @@ def _pool(
     for one in name.split("+"):
         key = resolve_key(one, lambda k: find_corpus(k, roots[0], listing) is not None)
         chosen = _choose(name, key, _implied(key, one), preset, "none")
-        folder = _folder(name, key, roots, listing)
-        for trial in _trials(key, chosen, folder, roots, listing, tally):
-            trials.append(trial._replace(trial=f"{key}/{trial.trial}"))
+        copy, others = _fullest(name, key, chosen, roots, listing)
+        tally.notes += [*others, *tally_notes(copy.tally)]
+        trials += [trial._replace(trial=f"{key}/{trial.trial}") for trial in copy.trials]
         keys.append(key)
     notes = (f"pooled: {', '.join(CORPORA[key].title for key in keys)}",)
     done = make_set("+".join(keys), trials, source=roots[0], skip_missing=skip_missing, listing=listing)
