@@ -36,12 +36,16 @@ def _read(place: Place, parts: tuple[str, ...], tree: Tree) -> Iterator[Trial]:
         for pattern in tree.top:
             for top in place.listing.match(place.folder, pattern.format(*part.split("/"))):
                 for path in place.listing.walk(top):
-                    relative = path.relative_to(place.folder)
-                    fields = tree.fields(relative.parts)
+                    parts_of = path.relative_to(place.folder).parts
+                    # An archive unpacked into a folder of its own name doubles that name.
+                    names = tuple(
+                        name for at, name in enumerate(parts_of) if not at or name != parts_of[at - 1]
+                    )
+                    fields = tree.fields(names)
                     if fields is None:
                         place.tally.left_out["file outside the known folders"] += 1
                         continue
-                    yield Trial(relative.as_posix(), str(path), *fields, pair=tree.pair(relative.parts))
+                    yield Trial("/".join(names), str(path), *fields, pair=tree.pair(names))
 
 
 def _odss(names: tuple[str, ...]) -> Fields | None:

@@ -226,8 +226,8 @@ def _heard(path: str) -> tuple[int, str, str]:
     """Decode a file whole: (rate, what is wrong with it, in words)."""
     try:
         info = soundfile.info(open_audio(path))
-        wave = read_audio(path)
         short = cut(path)
+        wave = np.ones(1) if short else read_audio(path)
     except (soundfile.SoundFileError, SharpscopeError, OSError, RuntimeError) as error:
         return 0, "undecodable", str(error).removeprefix(f"{path}: ")
     if short:

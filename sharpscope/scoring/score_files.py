@@ -82,7 +82,9 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     logged = [(number, line.split(",")) for number, line in lines if line.startswith("Output,")]
     if logged:
         # Logs of project-NN's LCNN: Output, trial, class, score, between lines of other kinds.
-        return [(number, [cells[1].strip(), cells[-1].strip()]) for number, cells in logged if len(cells) > 2]
+        if short := [number for number, cells in logged if len(cells) < 3]:
+            raise UsageError(f"{path}, line {short[0]}: a logged output without trial and score")
+        return [(number, [cells[1].strip(), cells[-1].strip()]) for number, cells in logged]
     for separator in (";", "\t", ","):
         blank = separator == "," and re.fullmatch(r"\S+\s+[-+]?\d+,\d+", lines[0][1].strip())
         if separator in lines[0][1] and not blank:

@@ -9,6 +9,7 @@ from corpus_layouts import Folder
 
 from sharpscope.corpora import CORPORA, TrialSet, read_set
 from sharpscope.corpora.counts import published
+from sharpscope.corpora.vocoded import VOCODERS
 from sharpscope.errors import UsageError
 
 
@@ -256,3 +257,25 @@ def test_21df_is_found_with_one_listing_a_folder_and_no_look_at_a_file(
     assert counts(trials) == (40, 160)
     assert set(listed.values()) == {1}
     assert not [path for path in looked if path.endswith(".flac")]
+
+
+DOUBLED = {
+    "odss": ("natural/vctk/s/1.wav", "vits/vctk/s/1.wav", "fastpitch-hifigan/hui-acg/s/2.wav"),
+    "cfad": tuple(f"clean_version/test_seen_clean/{name}/1.wav" for name in ("real_clean/aishell1", "fake_clean/gl")),
+    "dfadd": ("DATASET_VCTK_BONAFIDE/test/p1_1.wav", "DATASET_GradTTS/test/p1_1_GradTTS.wav"),
+    "librisevoc@all": ("gt/1_2.wav", *(f"{v}/1_2_gen.wav" for v in VOCODERS)),
+    "habla": ("Real/Chile/a/1.wav", "TTS/Chile/TTS-a_1.wav"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "files"), DOUBLED.items())
+def test_archives_in_folders_of_their_own_name_give_the_same_trials(
+    tmp_path: Path, spec: str, files: tuple[str, ...]
+) -> None:
+    plain, doubled = tmp_path / "plain", tmp_path / "doubled"
+    Folder(plain).audio(*files)
+    Folder(doubled).audio(*(f"{name.split('/')[0]}/{name}" for name in files))
+    columns = ["trial", "label", "attack", "speaker", "pair"]
+    expected = read_set(spec, data=plain).table[columns]
+    assert read_set(spec, data=doubled).table[columns].equals(expected)
+    assert set(expected["label"]) == {"bonafide", "spoof"}
