@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from sharpscope.errors import UsageError
+from sharpscope.results.scored_systems import enter_scores
 from sharpscope.scoring.score_files import join, key_notes, read_key, read_score_file
 
 LA = """\
@@ -99,3 +101,13 @@ def test_a_decimal_comma_between_commas_is_named(tmp_path: Path) -> None:
     file.write_text("a,0,3\nb,1,0\n")
     with pytest.raises(UsageError, match="decimals need a point where commas separate"):
         read_score_file(file)
+
+
+def test_rows_of_a_results_table_say_which_phases_were_judged(tmp_path: Path) -> None:
+    key, scores = tmp_path / "key.txt", tmp_path / "closed.txt"
+    key.write_text(LA)
+    scores.write_text("LA_E_1 2\nLA_E_2 1\nLA_E_3 -5\n")
+    enter_scores(tmp_path / "results.csv", [scores], key=key, set_name="21la")
+    row = pd.read_csv(tmp_path / "results.csv").iloc[0]
+    assert row["eer"] == 0
+    assert "the key's trials judged: 2 eval; left out: 1 hidden" in row["note"]
