@@ -38,10 +38,13 @@ def _key(place: Place, track: str) -> Path:
 def _reader(place: Place, parts: tuple[str, ...], track: str) -> Iterator[Trial]:
     """Read ``speaker utterance codec source attack label trim phase ...``: 8 columns, 13 in the full DF key."""
     folder = f"ASVspoof2021_{track}_eval"
-    # Archives of the DF audio unpacked one by one leave a folder each.
-    folders = place.audio_folders(
-        f"{folder}/flac/", f"{folder}/wav/", f"{folder}_part0?/flac/"
-    ) or place.audio_folders("flac/", "wav/")
+    # Archives of the DF audio unpacked one by one leave a folder each. Any other flac/ comes last: names of LA
+    # begin like those of 2019, whose audio may lie under the same root.
+    folders = (
+        place.audio_folders(f"{folder}/flac/", f"{folder}/wav/", f"{folder}_part0?/flac/")
+        or place.audio_folders(f"{folder}/")
+        or place.audio_folders("flac/", "wav/")
+    )
     phases = set(PHASES) if "all" in parts else set(parts)
     for phase, trial in key_rows(_key(place, track), place.tally, full=track == "DF"):
         if phase not in phases:

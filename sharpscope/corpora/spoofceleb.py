@@ -18,6 +18,7 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
         # `file` is relative to the split's folder; some copies have no flac/ above it.
         folder = root / "flac" / part
         folder = folder if place.listing.has_folder(folder) else root / part
+        doubled = place.listing.has_folder(folder / part)
         for where, row in with_header(path, place.tally, ("file", "speaker", "attack")):
             attack = row["attack"].strip().lower()
             if not re.fullmatch(r"a\d\d", attack):
@@ -25,7 +26,11 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
             name = file_name(row["file"], where)
             label = "bonafide" if attack == "a00" else "spoof"
             made_by = "" if label == "bonafide" else attack
-            yield Trial(name, f"{folder}/{name}", label, made_by, known(row["speaker"]), "en")
+            above, _, file = f"{folder}/{name}".rpartition("/")
+            if not place.listing.has_file(f"{above}/{file}"):
+                # The archive of a split may have been unpacked into a folder of its own name.
+                above = above.replace(str(folder), f"{folder}/{part}", 1) if doubled else above
+            yield Trial(name, f"{above}/{file}", label, made_by, known(row["speaker"]), "en")
 
 
 CORPORA = {

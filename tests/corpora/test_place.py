@@ -279,3 +279,23 @@ def test_archives_in_folders_of_their_own_name_give_the_same_trials(
     expected = read_set(spec, data=plain).table[columns]
     assert read_set(spec, data=doubled).table[columns].equals(expected)
     assert set(expected["label"]) == {"bonafide", "spoof"}
+
+
+def test_2021_la_without_flac_takes_its_own_files_and_none_of_2019(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.audio("LA/ASVspoof2019_LA_eval/flac/LA_E_1.flac", "LA/ASVspoof2019_LA_eval/flac/LA_E_2.flac")
+    folder.audio("ASVspoof2021_LA_eval/LA_E_1.flac")
+    rows = (
+        f"s LA_E_{i} g x {a} {word} notrim eval" for i, a, word in ((1, "-", "bonafide"), (2, "A07", "spoof"))
+    )
+    folder.text("keys/LA/CM/trial_metadata.txt", *rows)
+    trials = read_set("21LA", data=tmp_path, skip_missing=True)
+    assert (counts(trials), trials.skipped) == ((1, 0), 1)
+    assert trials.table["path"][0] == str(tmp_path / "ASVspoof2021_LA_eval/LA_E_1.flac")
+
+
+def test_spoofceleb_with_a_split_in_a_folder_of_its_own_name(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.text("metadata/evaluation.csv", "file,speaker,attack", "a00/i/x.flac,i,a00", "a15/i/y.flac,i,a15")
+    folder.audio("flac/evaluation/evaluation/a00/i/x.flac", "flac/evaluation/evaluation/a15/i/y.flac")
+    assert counts(read_set("SC", data=tmp_path)) == (1, 1)
