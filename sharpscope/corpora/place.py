@@ -109,8 +109,11 @@ class Place(NamedTuple):
             A path; the first possible one if none exists.
         """
         wanted = list(dict.fromkeys((*endings, *CONVERSIONS)))
-        for folder in folders:
-            for at in self._unpacked(folder):
+        # Nearly every file lies in the folder itself; only for the others is it asked what lies inside.
+        for inner in (False, True):
+            for at in (
+                at for folder in folders for at in (self._unpacked(folder)[1:] if inner else (folder,))
+            ):
                 files = self.listing.files(at)
                 for ending in wanted:
                     if stem + ending in files:
