@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 
 from sharpscope.audio.containers import open_audio
+from sharpscope.audio.cut_off import broken_off
 from sharpscope.errors import SharpscopeError, UsageError
 
 # Stands for a sample that a short file does not have, where the network itself lengthens its features. No sound
@@ -40,7 +42,8 @@ def read_audio(
         SharpscopeError: If the file is missing, cannot be decoded, or holds no or not finite samples.
     """
     try:
-        with soundfile.SoundFile(open_audio(path)) as file:
+        source = open_audio(path)
+        with soundfile.SoundFile(source) as file:
             own = file.samplerate
             frames = -1
             if n_samples is not None:
@@ -48,9 +51,24 @@ def read_audio(
                 # A little more than the crop: the resampler looks ahead, and its end must not be heard.
                 frames = math.ceil((n_samples + 2000) * ratio)
             samples = file.read(frames, dtype="float32", always_2d=True)  # (T, channels)
+            # Only a crop that reaches the end of the file can miss what was cut off.
+            ended = file.format in {"WAV", "WAVEX"} and (frames < 0 or len(samples) < frames)
+        missing = _broken_off(source) if ended else ""
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
         raise SharpscopeError(f"{path}: cannot be decoded ({error})") from error
+    if missing:
+        raise SharpscopeError(
+            f"{path}: cut off, {missing} are there; fetch the file anew, or leave it out with a list of your own"
+        )
     return finish_wave(samples, own, sample_rate, str(path), n_samples=n_samples)
+
+
+def _broken_off(source: str | BinaryIO) -> str:
+    """Return how much of a WAV file is missing, wherever its bytes lie."""
+    if isinstance(source, str):
+        with open(source, "rb") as file:
+            return broken_off(file)
+    return broken_off(source)
 
 
 def finish_wave(

@@ -51,7 +51,7 @@ CORPORA = {
         title="ADD 2022 track 3.2, round 2 (Yi et al., 2022)",
         read=partial(_read, lists=_T32, prefixes=("ADD_E3_",)),
         markers=("track3_R2_label.txt", "ADD2022track3.2_eval_R2/"),
-        licence="not stated",
+        licence="CC BY-NC-ND 4.0",
         source="https://zenodo.org/records/12188055",
         layout="ADD2022track3.2_eval_R2/{track3_R2_label.txt, wav/*.wav}",
         aliases=dict.fromkeys(
@@ -71,7 +71,7 @@ CORPORA = {
         title="ADD 2022 track 1 (Yi et al., 2022)",
         read=partial(_read, lists=_T1, prefixes=("ADD_",)),
         markers=("*rack1*label*.txt", "*rack1*/label.txt", "ADD_train_dev/"),
-        licence="not stated",
+        licence="CC BY-NC-ND 4.0",
         source="https://zenodo.org/records/10843991; train and dev https://zenodo.org/records/12188127",
         layout="<track1 folder>/{*track1*label*.txt, wav/*.wav}, ADD_train_dev/label/{train,dev}_label.txt",
         aliases=dict.fromkeys(("add_2022_track_1",), ""),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import blank_separated
+from sharpscope.corpora.protocols import Tally, blank_separated
 from sharpscope.corpora.trials import Trial, known, label_of
 
 COLUMNS = "speaker utterance environment attack label"
@@ -23,10 +23,24 @@ def five_columns(place: Place, path: Path, folders: list[str]) -> Iterator[Trial
     Yields:
         Trials, the utterance as id.
     """
-    for where, (speaker, utterance, _, attack, word) in blank_separated(path, place.tally, COLUMNS):
+    for trial in five_column_rows(path, place.tally):
+        yield trial._replace(path=place.locate(folders, trial.trial))
+
+
+def five_column_rows(path: Path, tally: Tally) -> Iterator[Trial]:
+    """Read ``speaker utterance - attack label`` without looking for audio.
+
+    Args:
+        path: The protocol.
+        tally: Counts its lines.
+
+    Yields:
+        Trials without a path.
+    """
+    for where, (speaker, utterance, _, attack, word) in blank_separated(path, tally, COLUMNS):
         label = label_of(word, where)
         made_by = known(attack) if label == "spoof" else ""
-        yield Trial(utterance, place.locate(folders, utterance), label, made_by, known(speaker), "en")
+        yield Trial(utterance, "", label, made_by, known(speaker), "en")
 
 
 def _read_2019(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:

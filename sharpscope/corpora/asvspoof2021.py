@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sharpscope.audio.containers import open_bytes
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import blank_separated
+from sharpscope.corpora.protocols import Tally, blank_separated
 from sharpscope.corpora.trials import Trial, known, label_of
 from sharpscope.errors import UsageError
 
@@ -38,26 +38,44 @@ def _key(place: Place, track: str) -> Path:
 def _reader(place: Place, parts: tuple[str, ...], track: str) -> Iterator[Trial]:
     """Read ``speaker utterance codec source attack label trim phase ...``: 8 columns, 13 in the full DF key."""
     folder = f"ASVspoof2021_{track}_eval"
-    # Archives of the DF audio unpacked one by one leave a folder each.
-    folders = place.audio_folders(
-        f"{folder}/flac/", f"{folder}/wav/", f"{folder}_part0?/flac/"
-    ) or place.audio_folders("flac/", "wav/")
+    # Archives of the DF audio unpacked one by one leave a folder each. Any other flac/ comes last: names of LA
+    # begin like those of 2019, whose audio may lie under the same root.
+    folders = (
+        place.audio_folders(f"{folder}/flac/", f"{folder}/wav/", f"{folder}_part0?/flac/")
+        or place.audio_folders(f"{folder}/")
+        or place.audio_folders("flac/", "wav/")
+    )
     phases = set(PHASES) if "all" in parts else set(parts)
-    optional = 99 if track == "DF" else 0
-    for where, cells in blank_separated(_key(place, track), place.tally, COLUMNS, optional=optional):
-        speaker, utterance, codec, _, attack, word, _, phase = cells[:8]
-        if phase not in PHASES:
-            raise UsageError(f"{where}: phase '{phase}'; it is one of {', '.join(PHASES)}")
+    for phase, trial in key_rows(_key(place, track), place.tally, full=track == "DF"):
         if phase not in phases:
             place.tally.other_parts += 1
             continue
+        yield trial._replace(path=place.locate(folders, trial.trial))
+
+
+def key_rows(path: Path, tally: Tally, *, full: bool = True) -> Iterator[tuple[str, Trial]]:
+    """Read a key of the tracks LA and DF without looking for audio.
+
+    Args:
+        path: The key.
+        tally: Counts its lines.
+        full: Take more than eight columns as well, as the full key of DF has them.
+
+    Yields:
+        (phase, trial without a path).
+
+    Raises:
+        UsageError: If a phase or a label is unknown.
+    """
+    for where, cells in blank_separated(path, tally, COLUMNS, optional=99 if full else 0):
+        speaker, utterance, codec, _, attack, word, _, phase = cells[:8]
+        if phase not in PHASES:
+            raise UsageError(f"{where}: phase '{phase}'; it is one of {', '.join(PHASES)}")
         label = label_of(word, where)
         made_by = known(attack) if label == "spoof" else ""
         # The last column is the target speaker's language, which need not be the one that is spoken.
         language = "en" if len(cells) < 13 or cells[12] in {"-", "E"} else ""
-        yield Trial(
-            utterance, place.locate(folders, utterance), label, made_by, known(speaker), language, codec
-        )
+        yield phase, Trial(utterance, "", label, made_by, known(speaker), language, codec)
 
 
 def _read_la(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sharpscope.audio.containers import open_bytes
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import blank_separated
+from sharpscope.corpora.protocols import Tally, blank_separated
 from sharpscope.corpora.trials import Trial, known, label_of
 from sharpscope.errors import UsageError
 
@@ -31,16 +31,33 @@ def _key(place: Place) -> Path:
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     folders = place.audio_folders("ASVspoof2021_PA_eval/flac/", "ASVspoof2021_PA_eval/wav/")
     phases = set(PHASES) if "all" in parts else set(parts)
-    for where, cells in blank_separated(_key(place), place.tally, COLUMNS):
-        speaker, utterance, device, talker, word, phase = *cells[:2], *cells[7:10], cells[11]
-        if phase not in PHASES:
-            raise UsageError(f"{where}: phase '{phase}'; it is one of {', '.join(PHASES)}")
+    for phase, trial in key_rows(_key(place), place.tally):
         if phase not in phases:
             place.tally.other_parts += 1
             continue
+        yield trial._replace(path=place.locate(folders, trial.trial))
+
+
+def key_rows(path: Path, tally: Tally) -> Iterator[tuple[str, Trial]]:
+    """Read the key without looking for audio.
+
+    Args:
+        path: The key.
+        tally: Counts its lines.
+
+    Yields:
+        (phase, trial without a path).
+
+    Raises:
+        UsageError: If a phase or a label is unknown.
+    """
+    for where, cells in blank_separated(path, tally, COLUMNS):
+        speaker, utterance, device, talker, word, phase = *cells[:2], *cells[7:10], cells[11]
+        if phase not in PHASES:
+            raise UsageError(f"{where}: phase '{phase}'; it is one of {', '.join(PHASES)}")
         label = label_of(word, where)
         attack = device + talker if label == "spoof" else ""
-        yield Trial(utterance, place.locate(folders, utterance), label, attack, known(speaker), "en")
+        yield phase, Trial(utterance, "", label, attack, known(speaker), "en")
 
 
 CORPORA = {

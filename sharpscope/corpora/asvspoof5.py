@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import blank_separated
+from sharpscope.corpora.protocols import Tally, blank_separated
 from sharpscope.corpora.trials import Trial, known, label_of
 
 COLUMNS = "SPEAKER_ID FLAC_FILE_NAME SPEAKER_GENDER CODEC CODEC_Q CODEC_SEED ATTACK_TAG ATTACK_LABEL KEY TMP"
@@ -22,14 +23,25 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     for part in parts:
         folders = place.audio_folders(*FOLDERS[part]) or place.audio_folders(f"*_{part}/flac/")
         path = place.protocol(LISTS[part])
-        for where, cells in blank_separated(path, place.tally, COLUMNS, header=("FLAC_FILE_NAME",)):
-            speaker, utterance, _, codec, _, _, _, attack, word, _ = cells
-            label = label_of(word, where)
-            made_by = known(attack) if label == "spoof" else ""
-            codec = "none" if codec == "-" else codec
-            yield Trial(
-                utterance, place.locate(folders, utterance), label, made_by, known(speaker), "en", codec
-            )
+        for trial in list_rows(path, place.tally):
+            yield trial._replace(path=place.locate(folders, trial.trial))
+
+
+def list_rows(path: Path, tally: Tally) -> Iterator[Trial]:
+    """Read a list without looking for audio.
+
+    Args:
+        path: The list.
+        tally: Counts its lines.
+
+    Yields:
+        Trials without a path.
+    """
+    for where, cells in blank_separated(path, tally, COLUMNS, header=("FLAC_FILE_NAME",)):
+        speaker, utterance, _, codec, _, _, _, attack, word, _ = cells
+        label = label_of(word, where)
+        made_by = known(attack) if label == "spoof" else ""
+        yield Trial(utterance, "", label, made_by, known(speaker), "en", "none" if codec == "-" else codec)
 
 
 CORPORA = {

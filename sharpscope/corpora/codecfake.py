@@ -17,7 +17,7 @@ OTHERS = ("A1", "A2", "A3")
 def _read_xie(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     """Read ``file label codec``. The same real files stand in every list: pooled, they come once."""
     real = set()
-    for part in parts:
+    for part in place.parts_there(parts, "label/{}.txt"):
         path = place.protocol(f"label/{part}.txt")
         root = place.folder
         folders = [f"{root}/{name}" for name in (f"test/{part}", part, f"{part}_fake", f"test/{part}_fake")]
@@ -33,7 +33,9 @@ def _read_xie(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
             codec = f"F{int(cells[2]):02}" if len(cells) == 3 and cells[2].isdecimal() else "".join(cells[2:])
             trial = stem if label == "bonafide" else f"{part}/{stem}"
             attack = codec if label == "spoof" else ""
-            yield Trial(trial, place.locate(folders, stem, (".wav",)), label, attack)
+            # F01_SSB13650058 is SSB13650058 through the first codec.
+            pair = re.sub(r"^F\d\d_", "", stem)
+            yield Trial(trial, place.locate(folders, stem, (".wav",)), label, attack, pair=pair)
 
 
 def _read_wu(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
@@ -68,7 +70,7 @@ CORPORA = {
     "codecfake_xie": Corpus(
         title="Codecfake (Xie et al., 2025)",
         read=_read_xie,
-        markers=("label/C?.txt", "label/A?.txt", "label/train.txt & label/dev.txt"),
+        markers=("label/C?.txt", "label/A?.txt", "label/train.txt", "label/dev.txt"),
         licence="CC BY-NC-ND 4.0",
         source="https://zenodo.org/records/13838106 (train), 13841216 (dev), 13838823 and 11125029 (test)",
         layout="Codecfake/{label/*.txt, train/*.wav, dev/*.wav, test/{C1...C7,A1,A2,A3}/*.wav}",
@@ -84,15 +86,16 @@ CORPORA = {
             **{part: counts(13228, 13228) for part in CODECS[:6]},
             "C7": counts(13228, 132277),
             "+".join(CODECS): counts(13228, 6 * 13228 + 132277),
-            "A1": total(8902),
-            "A2": total(8902),
-            "A3": total(99112),
+            "A1": total(8887),
+            "A2": total(8887),
+            "A3": counts(49274, 49838),
         },
-        evidence="totals verified, classes derived",
+        evidence="C1 to C6 and A1 to A3 counted in real lists, train, dev and C7 derived",
         shared_bonafide=True,
         traps=(
             "the same 13,228 real files stand in C1 to C7: here they count once, elsewhere seven times",
             "some lines end in a blank",
+            "A1 and A2 list 8,887 files; toolkits say 8,902",
             "A3.zip unpacks to A3_fake/, C7 may lie beside test/",
         ),
     ),

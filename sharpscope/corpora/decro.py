@@ -12,7 +12,7 @@ PARTS = tuple(f"{language}_{split}" for language in ("ch", "en") for split in ("
 
 
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
-    for part in parts:
+    for part in place.parts_there(parts, "{}.txt"):
         path = place.protocol(f"{part}.txt")
         for trial in five_columns(place, path, [str(path.parent / part)]):
             language = "zh" if part.startswith("ch") else "en"

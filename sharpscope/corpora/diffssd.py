@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import file_name, with_header
+from sharpscope.corpora.protocols import file_name, read_lines, with_header
 from sharpscope.corpora.trials import Trial, known
 from sharpscope.errors import UsageError
 
@@ -19,10 +20,19 @@ RENAMED = (
 )
 
 
+def _header_within(path: Path, needed: tuple[str, ...]) -> int:
+    """Return in how many lines the header is to be looked for: 20 where one of them is it, else only the first."""
+    for line in read_lines(path)[:20]:
+        cells = {cell.strip() for cell in line.lower().split(",")}
+        if all(cells & set(choice.split("|")) for choice in needed):
+            return 20
+    return 0
+
+
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     path = place.protocol("train_val_test_splits.csv")
     needed = ("filename", "method_name", "set", "target|label")
-    for where, row in with_header(path, place.tally, needed):
+    for where, row in with_header(path, place.tally, needed, search=_header_within(path, needed)):
         split = row["set"].strip()
         if split not in {"train", "val", "test"}:
             raise UsageError(f"{where}: set '{split}'; it is train, val or test")

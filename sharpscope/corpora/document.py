@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sharpscope.corpora import CORPORA, Corpus
+from sharpscope.corpora.verified import verified
 
 INTRODUCTION = """# Corpora
 
@@ -24,14 +25,22 @@ up to four folders deep, or in a folder of their own with `key=DIR`. `sharpscope
     --sets mine=protocol.csv        one's own list: file,label[,attack][,speaker][,language][,codec][,subset]
     --sets mine@dev=protocol.csv    its rows of subset dev
     --sets timit_tts+ljspeech       corpora pooled as one set
+    --sets mine@bonafide:1=list.csv labels 0 and 1, of which 1 is bona fide
     --sets mine=clips.parquet       audio inside parquet, a datasets folder, WebDataset tars or a zip
     --sets hf://owner/name@test     a data set of the hub that is in the local cache
 
-A list of one's own names files relative to itself and uses the words bonafide, bona-fide, real, genuine, human,
-original, natural or spoof, spoofed, fake, synthetic, deepfake, tts; any other word stops with file and line. A
-file of five columns without commas is read as ASVspoof's. Missing audio stops the run unless `--skip-missing`,
-which counts it in the row. Counts that differ from the published ones are a note in the row, never an error:
-copies are often partial.
+A list of one's own names files relative to itself; commas, semicolons or tabs separate, and the file's column may be
+called file, path, file_name, audio_path, filename or utt_id, as other toolkits write it. Two columns need no header.
+Where labels are 0 and 1, the column's name says which is which (is_fake, is_real), or the set: mine@bonafide:1=LIST.
+A column `pair` names what a fake was made from. The same lists, and official keys, are read by `score --key`. Labels
+are the words bonafide, bona-fide, real, genuine, human, original, natural or spoof, spoofed, fake, synthetic,
+deepfake, tts; any other word stops with file and line. A file of five columns without commas is read as ASVspoof's.
+Missing audio stops the run unless `--skip-missing`, which counts it in the row. Counts that differ from the published
+ones are a note in the row, never an error: copies are often partial.
+
+Archives unpacked into folders of their own name are found. Of several copies the nearest whose audio is all there is
+read, else the one with the most, and a note names the others. Of the parts that are read by default, those whose
+lists are not there are left out and named.
 
 A corpus that is not there in its own layout is looked for in parquet or arrow, in a folder of its name, and then in
 tars and zips that were not unpacked. `sharpscope sets --verify KEY` compares a copy with the counts below and looks
@@ -75,6 +84,7 @@ def _section(key: str, corpus: Corpus) -> Iterator[str]:
         yield f"- Holds only {only} speech{partners}"
     counts = "; ".join(_counts(corpus)) or "none published that can be compared"
     yield f"- Counts: {counts} ({corpus.evidence})"
+    yield f"- Reader held against: {verified(key)}"
     yield from (f"- Trap: {trap}" for trap in corpus.traps)
     yield ""
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from sharpscope.audio.archives import ENDINGS as ARCHIVES
 from sharpscope.audio.containers import TABLES
-from sharpscope.corpora.embedded_rows import ABOUT, IDS, SPLITS, Labels, Row
+from sharpscope.corpora.embedded_rows import ABOUT, IDS, SPLITS, Labels, Row, said_numbers
 from sharpscope.corpora.embedded_tables import table_rows
 from sharpscope.corpora.hub_cache import SCHEME, hub_folder
 from sharpscope.corpora.listing import Listing
 from sharpscope.corpora.protocols import Tally
-from sharpscope.corpora.trials import Trial, known, label_of
+from sharpscope.corpora.trials import Trial, known
 from sharpscope.corpora.webdataset import samples
 from sharpscope.errors import UsageError
 
@@ -83,22 +83,6 @@ def sources(place: Path, listing: Listing, endings: Sequence[str] = (*TABLES, *A
     return []
 
 
-def _said(words: Iterable[str], spec: str) -> tuple[list[str], dict[int, str]]:
-    """Split the words of a part into splits and the meaning of numbers, such as ``bonafide:1``."""
-    parts, given = [], {}
-    for word in words:
-        text, colon, number = word.partition(":")
-        if not colon:
-            parts.append(word)
-            continue
-        if number not in {"0", "1"}:
-            raise UsageError(f"set '{spec}': '{word}'; write bonafide:0 or bonafide:1")
-        label = label_of(text, f"set '{spec}'")
-        other = "spoof" if label == "bonafide" else "bonafide"
-        given = {int(number): label, 1 - int(number): other}
-    return parts, given
-
-
 def embedded_trials(
     place: Path, part: str, listing: Listing, tally: Tally, *, spec: str, default: str = ""
 ) -> Iterator[Trial]:
@@ -118,7 +102,7 @@ def embedded_trials(
     Raises:
         UsageError: If there is no container, no such part, or labels cannot be understood.
     """
-    wanted, given = _said(part.split("+") if part else [], spec)
+    wanted, given = said_numbers(part.split("+") if part else [], spec)
     found = sources(place, listing)
     if not found:
         raise UsageError(f"{place}: no parquet, arrow, tar or zip file in it")

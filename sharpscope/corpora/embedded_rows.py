@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sharpscope.corpora.trials import known, label_of
@@ -117,3 +117,35 @@ class Labels:
             raise UsageError(f"{where}: label {value}; it is one of {', '.join(map(str, meaning))}")
         self.said = f"labels {', '.join(f'{i} = {word}' for i, word in sorted(meaning.items()))} ({source})"
         return meaning[value]
+
+
+def said_numbers(words: Iterable[str], spec: str) -> tuple[list[str], dict[int, str]]:
+    """Split the words of a part into splits and the meaning of numbers, such as ``bonafide:1``.
+
+    Args:
+        words: Of a part.
+        spec: The set as the user wrote it, for messages.
+
+    Returns:
+        The other words, and number -> label; empty where nothing was said.
+
+    Raises:
+        UsageError: If the number is neither 0 nor 1.
+
+    Example:
+        >>> said_numbers(["dev", "bonafide:1"], "x")
+        (['dev'], {1: 'bonafide', 0: 'spoof'})
+    """
+    parts: list[str] = []
+    given: dict[int, str] = {}
+    for word in words:
+        text, colon, number = word.partition(":")
+        if not colon:
+            parts.append(word)
+            continue
+        if number not in {"0", "1"}:
+            raise UsageError(f"set '{spec}': '{word}'; write bonafide:0 or bonafide:1")
+        label = label_of(text, f"set '{spec}'")
+        other = "spoof" if label == "bonafide" else "bonafide"
+        given = {int(number): label, 1 - int(number): other}
+    return parts, given

@@ -12,16 +12,23 @@ from sharpscope.corpora.trials import Trial
 Fields = tuple[str, str, str, str, str]
 
 
+def _alone(names: tuple[str, ...]) -> str:
+    """Tell nothing of originals."""
+    return ""
+
+
 class Tree(NamedTuple):
     """How one corpus sorts its files.
 
     Attributes:
         top: Folders of a part, patterns relative to the corpus; {0} stands for the part, {1} for what follows its "/".
         fields: Folder names below the corpus to (label, attack, speaker, language, codec), None for other files.
+        pair: Folder names to what fake and original share, "" where the names do not tell.
     """
 
     top: tuple[str, ...]
     fields: Callable[[tuple[str, ...]], Fields | None]
+    pair: Callable[[tuple[str, ...]], str] = _alone
 
 
 def _read(place: Place, parts: tuple[str, ...], tree: Tree) -> Iterator[Trial]:
@@ -29,12 +36,16 @@ def _read(place: Place, parts: tuple[str, ...], tree: Tree) -> Iterator[Trial]:
         for pattern in tree.top:
             for top in place.listing.match(place.folder, pattern.format(*part.split("/"))):
                 for path in place.listing.walk(top):
-                    relative = path.relative_to(place.folder)
-                    fields = tree.fields(relative.parts)
+                    parts_of = path.relative_to(place.folder).parts
+                    # An archive unpacked into a folder of its own name doubles that name.
+                    names = tuple(
+                        name for at, name in enumerate(parts_of) if not at or name != parts_of[at - 1]
+                    )
+                    fields = tree.fields(names)
                     if fields is None:
                         place.tally.left_out["file outside the known folders"] += 1
                         continue
-                    yield Trial(relative.as_posix(), str(path), *fields)
+                    yield Trial("/".join(names), str(path), *fields, pair=tree.pair(names))
 
 
 def _odss(names: tuple[str, ...]) -> Fields | None:
@@ -45,6 +56,16 @@ def _odss(names: tuple[str, ...]) -> Fields | None:
     if system == "natural":
         return "bonafide", "", speaker, language, ""
     return "spoof", system, speaker, language, ""
+
+
+def _odss_pair(names: tuple[str, ...]) -> str:
+    """Every system speaks the sentences of natural/ under the same corpus, speaker and name."""
+    return "/".join((*names[1:-1], names[-1].rpartition(".")[0]))
+
+
+def _cvoicefake_pair(names: tuple[str, ...]) -> str:
+    """A vocoded file is called as its original, with _Gen behind."""
+    return f"{names[0]}/{names[-1].rpartition('.')[0].removesuffix('_Gen')}"
 
 
 def _cfad(names: tuple[str, ...]) -> Fields | None:
@@ -106,11 +127,12 @@ def _ai4t(names: tuple[str, ...]) -> Fields | None:
     return {"real": ("bonafide", "", "", "", ""), "fake": ("spoof", "", "", "", "")}.get(names[1])
 
 
+_CFAD_VERSIONS = ("clean", "noisy", "codec")
 _CFAD_SPLITS = ("train", "dev", "test_seen", "test_unseen")
 CORPORA = {
     "odss": Corpus(
         title="ODSS (Yaroshchuk et al., 2023)",
-        read=partial(_read, tree=Tree(("natural/", "vits/", "fastpitch-hifigan/"), _odss)),
+        read=partial(_read, tree=Tree(("natural/", "vits/", "fastpitch-hifigan/"), _odss, _odss_pair)),
         markers=("natural/ & vits/ & fastpitch-hifigan/",),
         licence="CC BY-SA 4.0",
         source="https://zenodo.org/records/8370669",
@@ -127,11 +149,18 @@ CORPORA = {
         layout="CFAD/{clean,noisy,codec}_version/{train,dev,test_seen,test_unseen}_{clean,noise,codec}/"
         "{real,fake}_*/<source>/*.wav",
         aliases={"FAD": ""},
-        parts=tuple(f"{v}/{s}" for v in ("clean", "noisy", "codec") for s in _CFAD_SPLITS),
+        parts=tuple(f"{v}/{s}" for v in _CFAD_VERSIONS for s in _CFAD_SPLITS),
         default="clean/test_seen+clean/test_unseen",
         synonyms={"clean": "clean/test_seen", **{split: f"clean/{split}" for split in _CFAD_SPLITS}},
-        counts={"clean/test_seen": counts(14000, 28000), "clean/test_unseen": counts(7000, 14000)},
-        traps=("one real file (BAC009S0764W0123) lasts 97 minutes: only the crop is decoded",),
+        counts={
+            "clean/test_seen": counts(14000, 28000),
+            "clean/test_unseen": counts(7000, 14000),
+            **{"+".join(f"{v}/{s}" for s in _CFAD_SPLITS): counts(38600, 77200) for v in _CFAD_VERSIONS},
+        },
+        traps=(
+            "3,500 of each version's 77,200 spoof files are spoofed in part (partiallyfake, in test_unseen)",
+            "one real file (BAC009S0764W0123) lasts 97 minutes: only the crop is decoded",
+        ),
     ),
     "habla": Corpus(
         title="HABLA (Tamayo Flórez et al., 2023)",
@@ -144,7 +173,7 @@ CORPORA = {
     ),
     "cvoicefake": Corpus(
         title="CVoiceFake (Li et al., 2024)",
-        read=partial(_read, tree=Tree(("*/Bonafide/", "*/*_generated/"), _cvoicefake)),
+        read=partial(_read, tree=Tree(("*/Bonafide/", "*/*_generated/"), _cvoicefake, _cvoicefake_pair)),
         markers=("*/Bonafide/ & */*_generated/",),
         licence="see the corpus (not verified)",
         source="https://zenodo.org/records/14062964",

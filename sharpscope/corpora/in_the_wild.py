@@ -7,9 +7,31 @@ from collections.abc import Iterator
 from sharpscope.corpora.place import Corpus, Place, counts
 from sharpscope.corpora.protocols import file_name, with_header
 from sharpscope.corpora.trials import Trial, known, label_of
+from sharpscope.errors import UsageError
+
+# The number of the last file.
+LAST = 31_778
+
+
+def _by_folder(place: Place) -> Iterator[Trial]:
+    """Read copies without the table, sorted by class: [train/|val/|test/]{real,fake}/<number>.wav."""
+    place.tally.notes.append("no meta.csv: labels are those of the folders, speakers unknown")
+    for top in ("", "train", "val", "valid", "dev", "test"):
+        for sort, label in (("fake", "spoof"), ("real", "bonafide")):
+            for path in place.listing.walk(place.folder / top / sort):
+                if not path.stem.isdecimal() or int(path.stem) > LAST:
+                    raise UsageError(
+                        f"{path}: files of In-the-Wild are called 0 to {LAST}; if this folder is another corpus, give "
+                        "--sets a list of its own: name=LIST"
+                    )
+                yield Trial(f"{path.stem}.wav", str(path), label, language="en")
 
 
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
+    tables = ("release_in_the_wild/meta.csv", "meta.csv", "modified_meta.csv")
+    if all(next(place.listing.match(place.folder, table), None) is None for table in tables):
+        yield from _by_folder(place)
+        return
     path = place.protocol("release_in_the_wild/meta.csv", "meta.csv", "modified_meta.csv")
     for where, row in with_header(path, place.tally, ("file", "label")):
         label = label_of(row["label"], where)
@@ -35,9 +57,10 @@ CORPORA = {
         markers=(
             "release_in_the_wild/meta.csv",
             "meta.csv & release_in_the_wild/",
-            "meta.csv & 0.wav",
-            "meta.csv & 0.flac",
+            "meta.csv & #.wav",
+            "meta.csv & #.flac",
             "meta.csv & real/ & fake/",
+            "train/real/#.* & train/fake/#.* & test/real/#.*",
             "modified_meta.csv",
         ),
         licence="CC BY-SA 4.0 (dataset card); others say Apache-2.0",

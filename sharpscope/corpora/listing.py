@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +19,16 @@ from sharpscope.errors import UsageError
 # Folders that hold nothing but audio: no corpus begins below them.
 _AUDIO_ONLY = {"flac", "wav", "wavs", "wav48", "con_wav", "audio-data", "mp3"}
 AUDIO_ENDINGS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4")
+
+
+@functools.cache
+def _pattern(part: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(part).replace(re.escape("#"), "[0-9]+"))
+
+
+def _fits(name: str, part: str) -> bool:
+    """Tell whether a name is what a part of a pattern asks for."""
+    return _pattern(part).match(name) is not None
 
 
 class _Entries(NamedTuple):
@@ -124,7 +136,7 @@ class Listing:
 
         Args:
             folder: Where the pattern starts.
-            pattern: Parts joined by "/", each with the wildcards * and ?; a last "/" asks for a folder.
+            pattern: Parts joined by "/", with the wildcards *, ? and # (a whole number); a last "/" asks for a folder.
 
         Yields:
             Paths in the order of their names.
@@ -136,15 +148,15 @@ class Listing:
                 place
                 for at in level
                 for name in self.folders(at)
-                if fnmatch.fnmatchcase(name, part)
+                if _fits(name, part)
                 for place in self._unpacked(at / name)
             ]
         for at in level:
             names = self.folders(at) if pattern.endswith("/") else self.files(at)
             if last in names:
                 yield at / last
-            elif any(sign in last for sign in "*?["):
-                yield from (at / name for name in sorted(names) if fnmatch.fnmatchcase(name, last))
+            elif any(sign in last for sign in "*?[#"):
+                yield from (at / name for name in sorted(names) if _fits(name, last))
 
     def under(self, root: str | Path, depth: int) -> Iterator[Path]:
         """Yield a folder and those below it, nearest first; not those that can only hold audio.

@@ -28,6 +28,15 @@ def _real(root: Path, original: str) -> Trial:
     )
 
 
+def _included(place: Place, original: str) -> Trial | None:
+    """Return a recording of MLAAD-tiny, which lies in original/<language>/ under its last name or whole path."""
+    root = place.folder / "original"
+    name, language = original.rsplit("/", 1)[-1], original[:2].lower()
+    choices = (root / original, root / language / name, root / language / original, root / name)
+    path = next((at for at in choices if place.listing.has_file(at)), None)
+    return None if path is None else _real(root, original)._replace(path=str(path))
+
+
 def _fakes(place: Place, languages: list[str]) -> Iterator[tuple[Trial, str]]:
     root = place.folder / "fake"
     elsewhere = 0
@@ -36,9 +45,14 @@ def _fakes(place: Place, languages: list[str]) -> Iterator[tuple[Trial, str]]:
             folder = root / language / model
             if not place.listing.has_file(folder / "meta.csv"):
                 continue
-            for where, row in with_header(folder / "meta.csv", place.tally, NEEDED, "|"):
+            seen: set[str] = set()
+            for where, row in with_header(folder / "meta.csv", place.tally, NEEDED, "|", lenient=True):
                 # The language in `path` is wrong for about a thousand rows; the table's own folder is right.
                 name = file_name(row["path"], where).rsplit("/", 1)[-1]
+                if name in seen:
+                    place.tally.left_out["row that names a file again"] += 1
+                    continue
+                seen.add(name)
                 elsewhere += row["language"] != language
                 audio = f"{folder}/{name}"
                 if name not in place.listing.files(folder):
@@ -71,6 +85,8 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     if place.pairing != "all" and place.listing.has_folder(place.folder / "real"):
         root = place.folder / "real"
         return with_originals(place, fakes, lambda original: _real(root, original), tuple)
+    if place.pairing != "all" and place.listing.has_folder(place.folder / "original"):
+        return with_originals(place, fakes, lambda original: _included(place, original), tuple)
     root, everything = place.partner("mailabs")
     return with_originals(place, fakes, lambda original: _real(root, original), everything)
 

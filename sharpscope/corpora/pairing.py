@@ -37,13 +37,15 @@ def with_originals(
     """
     wanted: dict[str, None] = {}
     for fake, source in fakes:
-        yield fake
+        yield fake._replace(pair=source)
         if source:
             wanted[source] = None
     if place.pairing == "none":
         return
     if place.pairing == "all":
-        yield from everything()
+        # The others share no pair; those that fakes were made from keep theirs.
+        made = {found.trial: source for source in wanted if (found := original(source)) is not None}
+        yield from (trial._replace(pair=made.get(trial.trial, "")) for trial in everything())
         return
     without = 0
     for source in wanted:
@@ -51,7 +53,7 @@ def with_originals(
         if trial is None:
             without += 1
         else:
-            yield trial
+            yield trial._replace(pair=source)
     if without:
         place.tally.notes.append(f"{without} recordings that fakes were made from are not in the partner")
 

@@ -26,6 +26,7 @@ class Place(NamedTuple):
         tally: Counts what becomes of the lines.
         pairing: "paired", "balanced" or "all"; "none" reads a spoof-only corpus alone.
         partner: Reads a partner corpus: key -> (its place, all its trials).
+        partial: Nobody named the parts: those that are not there are left out and said.
     """
 
     folder: Path
@@ -34,6 +35,33 @@ class Place(NamedTuple):
     tally: Tally
     pairing: str
     partner: Callable[[str], tuple[Path, Callable[[], Iterable[Trial]]]]
+    partial: bool = False
+
+    def parts_there(self, parts: tuple[str, ...], *patterns: str) -> tuple[str, ...]:
+        """Return the parts whose list is there; nobody asked for the others, which are named in a note.
+
+        Args:
+            parts: Those that are meant.
+            *patterns: Of their lists, as for `protocol`; {} stands for the part.
+
+        Returns:
+            Some of the parts, in order; all where the user named them, or where none is there.
+        """
+        if not self.partial or len(parts) < 2:
+            return parts
+        there = [
+            part
+            for part in parts
+            if any(
+                next(self.listing.find((self.folder,), pattern.format(part)), None) is not None
+                for pattern in patterns
+            )
+        ]
+        lacking = [part for part in parts if part not in there]
+        if not there or not lacking:
+            return parts
+        self.tally.notes.append(f"only {'+'.join(there)}: the lists of {', '.join(lacking)} are not there")
+        return tuple(there)
 
     def protocol(self, *patterns: str) -> Path:
         """Return the first file that a pattern names in the corpus.
@@ -81,8 +109,11 @@ class Place(NamedTuple):
             A path; the first possible one if none exists.
         """
         wanted = list(dict.fromkeys((*endings, *CONVERSIONS)))
-        for folder in folders:
-            for at in self._unpacked(folder):
+        # Nearly every file lies in the folder itself; only for the others is it asked what lies inside.
+        for inner in (False, True):
+            for at in (
+                at for folder in folders for at in (self._unpacked(folder)[1:] if inner else (folder,))
+            ):
                 files = self.listing.files(at)
                 for ending in wanted:
                     if stem + ending in files:

@@ -11,6 +11,9 @@ from pathlib import Path
 from sharpscope.audio.containers import read_bytes
 from sharpscope.errors import UsageError
 
+# Columns at the end of tables that hold whatever was said.
+FREE_TEXT = {"transcript", "text", "sentence", "lyrics"}
+
 
 @dataclass
 class Tally:
@@ -100,7 +103,14 @@ def blank_separated(
 
 
 def with_header(
-    path: Path, tally: Tally, needed: Sequence[str], separator: str = ",", *, several_lines: bool = False
+    path: Path,
+    tally: Tally,
+    needed: Sequence[str],
+    separator: str = ",",
+    *,
+    several_lines: bool = False,
+    lenient: bool = False,
+    search: int = 0,
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the rows of a table that names its columns; names in any case.
 
@@ -111,8 +121,10 @@ def with_header(
         path: The table.
         tally: Counts its lines.
         needed: Columns that must be there; "a|b" is met by either, and the row has it under the first name.
-        separator: "," or "|".
+        separator: "," or ";", with quoting; "|" or a tab, without; " " for any number of blanks.
         several_lines: Quoted cells may hold line ends, as lyrics do.
+        search: In how many lines to look for the header: some copies have others before it.
+        lenient: Count a row of another number of cells as left out, and let a last column of text hold separators.
 
     Yields:
         (file and line, column -> cell).
@@ -122,17 +134,31 @@ def with_header(
     """
     lines = read_lines(path)
     rows = (
-        _quoted(path, lines, several_lines) if separator == "," else (line.split(separator) for line in lines)
+        _quoted(path, lines, several_lines, separator)
+        if separator in ",;"
+        else (line.split(separator.strip(" ") or None) for line in lines)
     )
     names: list[str] = []
+    before = tally.header
     for number, cells in enumerate(rows, start=1):
         tally.lines += 1
         if not any(cell.strip() for cell in cells):
             tally.blank += 1
             continue
+        if not names and tally.header == before and number <= search and not _names_all(cells, needed):
+            tally.rows += 1
+            tally.left_out[f"line before the header of {path.name}"] += 1
+            continue
         if not names:
             names = _named(path, cells, needed)
             tally.header += 1
+            continue
+        if len(cells) > len(names) and lenient and names[-1] in FREE_TEXT:
+            # Whatever stands behind the last separator that can be one is text.
+            cells = [*cells[: len(names) - 1], separator.join(cells[len(names) - 1 :])]
+        if len(cells) != len(names) and lenient:
+            tally.rows += 1
+            tally.left_out[f"row with other cells than the header has ({path.parent.name}/{path.name})"] += 1
             continue
         if len(cells) != len(names):
             raise UsageError(f"{path}, line {number}: {len(cells)} cells, the header has {len(names)}")
@@ -140,6 +166,12 @@ def with_header(
         yield f"{path}, line {number}", dict(zip(names, cells, strict=True))
     if not names:
         raise UsageError(f"{path}: no header; expected {', '.join(needed)}")
+
+
+def _names_all(cells: Sequence[str], needed: Sequence[str]) -> bool:
+    """Tell whether a line names every column that is needed."""
+    names = {cell.strip().lower() for cell in cells}
+    return all(names & set(choice.lower().split("|")) for choice in needed)
 
 
 def _named(path: Path, cells: Sequence[str], needed: Sequence[str]) -> list[str]:
@@ -166,9 +198,11 @@ def _separator_hint(cells: Sequence[str], needed: Sequence[str]) -> str:
     return ""
 
 
-def _quoted(path: Path, lines: list[str], several_lines: bool) -> Iterator[list[str]]:
+def _quoted(path: Path, lines: list[str], several_lines: bool, separator: str) -> Iterator[list[str]]:
     """Parse CSV; a quotation mark that swallows line ends would lose trials unseen, so it stops."""
-    rows = csv.reader((line + "\n" for line in lines) if several_lines else lines, strict=True)
+    rows = csv.reader(
+        (line + "\n" for line in lines) if several_lines else lines, strict=True, delimiter=separator
+    )
     number = 0
     while True:
         try:

@@ -39,7 +39,9 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
             # The row tells the room; a table may name another room's files.
             room = Path(name).parts[1] if name.startswith("wav/") else table.parent.name
             trial = name if name.startswith("wav/") else f"wav/{table.parent.name}/{name}"
-            yield Trial(trial, str(root / name), label, attack, language=language, codec=room)
+            yield Trial(
+                trial, str(root / name), label, attack, language=language, codec=room, pair=cells[0].strip()
+            )
 
 
 CORPORA = {

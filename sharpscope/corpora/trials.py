@@ -11,11 +11,11 @@ import pandas as pd
 
 from sharpscope.audio.containers import is_there
 from sharpscope.audio.decode import Reader
+from sharpscope.corpora.label_words import BONAFIDE, SPOOF
 from sharpscope.corpora.listing import Listing
 from sharpscope.errors import UsageError
-from sharpscope.scoring.label_words import BONAFIDE, SPOOF
 
-COLUMNS = ("trial", "path", "label", "attack", "speaker", "language", "codec")
+COLUMNS = ("trial", "path", "label", "attack", "speaker", "language", "codec", "pair")
 _LABELS = {**dict.fromkeys(BONAFIDE, "bonafide"), **dict.fromkeys(SPOOF, "spoof")}
 # Words that protocols write where they have nothing to say.
 _NOTHING = {"-", "--", "n/a", "none", "nan", "unknown"}
@@ -32,6 +32,7 @@ class Trial(NamedTuple):
         speaker: "" where unknown.
         language: "" where unknown.
         codec: "" where unknown.
+        pair: The recording that a fake was made from, the same for both, "" where the corpus names none.
     """
 
     trial: str
@@ -41,6 +42,7 @@ class Trial(NamedTuple):
     speaker: str = ""
     language: str = ""
     codec: str = ""
+    pair: str = ""
 
 
 class TrialSet(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import pandas as pd
 import soundfile
 
 from sharpscope.audio.containers import SEPARATOR, TABLES, file_of, open_audio, open_bytes, size_of
+from sharpscope.audio.cut_off import cut
 from sharpscope.audio.decode import read_audio
 from sharpscope.corpora import CORPORA, read_set, resolve_key
 from sharpscope.corpora.counts import published
@@ -226,8 +226,8 @@ def _heard(path: str) -> tuple[int, str, str]:
     """Decode a file whole: (rate, what is wrong with it, in words)."""
     try:
         info = soundfile.info(open_audio(path))
-        wave = read_audio(path)
         short = cut(path)
+        wave = np.ones(1) if short else read_audio(path)
     except (soundfile.SoundFileError, SharpscopeError, OSError, RuntimeError) as error:
         return 0, "undecodable", str(error).removeprefix(f"{path}: ")
     if short:
@@ -238,35 +238,6 @@ def _heard(path: str) -> tuple[int, str, str]:
     if not wave.any():
         return info.samplerate, "silent", "every sample is zero"
     return info.samplerate, "", ""
-
-
-def cut(path: str) -> str:
-    """Return in words how much of a WAV file is missing at its end, "" for none and for other formats.
-
-    Args:
-        path: A path or a locator.
-
-    Returns:
-        What its header announces against what is there.
-
-    Raises:
-        OSError: If it cannot be read.
-    """
-    with open_bytes(path) as file:
-        if file.read(4) != b"RIFF":
-            return ""
-        size = file.seek(0, 2)
-        at = 12
-        while at + 8 <= size:
-            file.seek(at)
-            name, length = struct.unpack("<4sI", file.read(8))
-            if name == b"data":
-                there = size - at - 8
-                # Writers to a pipe do not know the length and leave it open.
-                open_ended = length in {0, 0xFFFFFFFF, 0x7FFFFFFF} or length >= 0xFFFFFF00
-                return "" if open_ended or there >= length else f"{there} of {length} bytes of samples"
-            at += 8 + length + length % 2
-    return "no samples: it ends within its header"
 
 
 def _odd_rates(rows: pd.DataFrame, of: dict[int, int]) -> list[Finding]:

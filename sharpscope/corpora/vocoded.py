@@ -14,10 +14,11 @@ VOCODERS = ("diffwave", "melgan", "parallel_wave_gan", "wavegrad", "wavenet", "w
 
 def _read_dfadd(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     for part in parts:
-        for folder in place.listing.match(place.folder, "DATASET_*/"):
+        for top in place.listing.match(place.folder, f"DATASET_*/{part}/"):
+            folder = top.parent
             real = "BONAFIDE" in folder.name
             attack = "" if real else folder.name.removeprefix("DATASET_")
-            for path in place.listing.walk(folder / part, (".wav", ".flac")):
+            for path in place.listing.walk(top, (".wav", ".flac")):
                 trial = f"{folder.name}/{part}/{path.name}"
                 label = "bonafide" if real else "spoof"
                 yield Trial(trial, str(path), label, attack, path.name.split("_")[0], "en")
@@ -44,11 +45,12 @@ def _read_librisevoc(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
             ]
         for stem in stems:
             speaker = stem.split("_")[0]
-            yield Trial(f"gt/{stem}", f"{root}/gt/{stem}.wav", "bonafide", "", speaker, "en")
+            audio = place.locate([f"{root}/gt"], stem, (".wav",))
+            yield Trial(f"gt/{stem}", audio, "bonafide", "", speaker, "en", pair=stem)
         for vocoder in VOCODERS:
             for stem in stems:
                 audio = place.locate([f"{root}/{vocoder}"], f"{stem}_gen", (".wav",))
-                yield Trial(f"{vocoder}/{stem}", audio, "spoof", vocoder, stem.split("_")[0], "en")
+                yield Trial(f"{vocoder}/{stem}", audio, "spoof", vocoder, stem.split("_")[0], "en", pair=stem)
 
 
 CORPORA = {

@@ -10,9 +10,9 @@ from typing import Any
 from sharpscope.audio.archives import members, read_member
 from sharpscope.audio.containers import SEPARATOR
 from sharpscope.corpora.embedded_rows import Row
+from sharpscope.corpora.label_words import BONAFIDE, SPOOF
 from sharpscope.corpora.listing import AUDIO_ENDINGS
 from sharpscope.errors import UsageError
-from sharpscope.scoring.label_words import BONAFIDE, SPOOF
 
 LABEL_ENDINGS = ("cls", "label", "txt")
 

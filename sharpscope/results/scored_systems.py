@@ -14,7 +14,7 @@ import sharpscope
 from sharpscope.corpora import trials_hash
 from sharpscope.errors import UsageError
 from sharpscope.results.table import COLUMNS, EER_ONLY, append_results
-from sharpscope.scoring.score_files import Judgement, read_key, score
+from sharpscope.scoring.score_files import Judgement, key_notes, read_key, score
 
 
 def enter_scores(
@@ -63,11 +63,12 @@ def enter_scores(
         "version": sharpscope.__version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+    phases = "".join(f"; {note}" for note in key_notes(key))
     rows = []
     for file, judged in found.systems.items():
         merit = {name: judged[name] for name in ("n_bonafide", "n_spoof", "eer", "eer_low", "eer_high")}
         digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-        note = f"scores of {Path(file).name}; interval over {judged['resampled']}"
+        note = f"scores of {Path(file).name}; interval over {judged['resampled']}{phases}"
         rows.append({**shared, **merit, "checkpoint": Path(file).stem, "sha256": digest, "note": note})
     append_results(out, rows, force=force)
     return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from sharpscope.corpora.keys import read_labels
+from sharpscope.corpora.label_words import BONAFIDE, SPOOF
 from sharpscope.errors import UsageError
 from sharpscope.progress import progress
 from sharpscope.scoring.costs import (
@@ -25,8 +26,6 @@ from sharpscope.scoring.costs import (
     paired_difference,
 )
 from sharpscope.scoring.eer import eer_interval, equal_error_rate
-from sharpscope.scoring.label_words import BONAFIDE, SPOOF
-from sharpscope.scoring.official_keys import PHASES, key_phases, official_label
 
 TRIAL_WORDS = (
     "trial",
@@ -42,7 +41,6 @@ TRIAL_WORDS = (
     "path",
 )
 SCORE_WORDS = ("score", "cm-score", "cm_score", "cmscore", "scores", "llr")
-LABEL_WORDS = ("label", "key", "cm-label", "cm_label", "class", "target")
 N_DRAWS = 1000
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
 
@@ -84,7 +82,9 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     logged = [(number, line.split(",")) for number, line in lines if line.startswith("Output,")]
     if logged:
         # Logs of project-NN's LCNN: Output, trial, class, score, between lines of other kinds.
-        return [(number, [cells[1].strip(), cells[-1].strip()]) for number, cells in logged if len(cells) > 2]
+        if short := [number for number, cells in logged if len(cells) < 3]:
+            raise UsageError(f"{path}, line {short[0]}: a logged output without trial and score")
+        return [(number, [cells[1].strip(), cells[-1].strip()]) for number, cells in logged]
     for separator in (";", "\t", ","):
         blank = separator == "," and re.fullmatch(r"\S+\s+[-+]?\d+,\d+", lines[0][1].strip())
         if separator in lines[0][1] and not blank:
@@ -154,7 +154,8 @@ def read_score_file(path: str | Path) -> dict[str, float]:
     else:
         raise UsageError(
             f"{path}, line {lines[0][0]}: {len(first)} columns without a header; two (trial, score), four (trial, "
-            "attack, key, score) or a header that names trial and score are read"
+            "attack, key, score) or a header that names trial and score are read; decimals need a point where "
+            "commas separate"
         )
     found: dict[str, float] = {}
     for number, cells in lines:
@@ -195,72 +196,69 @@ def key_notes(path: str | Path) -> tuple[str, ...]:
     Returns:
         At most one sentence.
     """
-    file, phase = key_phases(path)
-    counted = Counter(official_label(cells)[1] for _, cells in _lines(file))
-    phases = {name: counted[name] for name in PHASES if counted[name]}
-    if not phases:
+    file, part = split_key(path)
+    found = read_labels(file, part)
+    if not found.taken:
         return ()
-    taken = {name: n for name, n in phases.items() if phase in (name, "all")}
-    rest = {name: n for name, n in phases.items() if name not in taken}
-    said = "the key's trials judged: " + (", ".join(f"{n} {name}" for name, n in taken.items()) or "none")
-    if rest:
-        said += "; left out: " + ", ".join(f"{n} {name}" for name, n in rest.items())
+    said = "the key's trials judged: " + ", ".join(f"{n} {name}" for name, n in found.taken.items())
+    if found.left:
+        said += "; left out: " + ", ".join(f"{n} {name}" for name, n in found.left.items())
         said += f"; {file.name}@all pools them"
     return (said,)
 
 
-def read_key(path: str | Path) -> dict[str, Key]:
-    """Read labels by trial: ``utt label``, ASVspoof's ``speaker utt ... label ...`` or any file with a header.
+def split_key(path: str | Path) -> tuple[Path, str]:
+    """Split ``key.txt@part`` into the file and the part.
 
     Args:
-        path: Blanks, tabs or commas separate.
+        path: Of a key, with or without a part behind it: a phase, ``all``, a subset, or ``bonafide:1``.
 
     Returns:
-        What is known of each trial.
+        The file, and the part, "" where none is asked for.
+
+    Example:
+        >>> split_key("trial_metadata.txt@hidden")[1], split_key("trial_metadata.txt")[1]
+        ('hidden', '')
+    """
+    head, at, part = str(path).rpartition("@")
+    if at and head and "/" not in part and not Path(path).exists():
+        return Path(head), part
+    return Path(path), ""
+
+
+def read_key(path: str | Path) -> dict[str, Key]:
+    """Read labels by trial with the corpora's own readers; see `sharpscope.corpora.keys.read_labels`.
+
+    Args:
+        path: Of an official key (its phase eval is taken, ``FILE@all`` takes every one), a protocol or a list.
+
+    Returns:
+        What is known of each trial, under its name without the ending of an audio file.
 
     Raises:
         UsageError: If a line has no label or two, or a trial stands twice.
     """
-    path, phase = key_phases(path)
-    lines = _lines(path)
-    header = lines[0][1]
-    label, trial, speaker = (
-        _column(header, w) for w in (LABEL_WORDS, TRIAL_WORDS, ("speaker", "speaker_id"))
-    )
-    headed = label is not None and trial is not None
+    file, part = split_key(path)
     found: dict[str, Key] = {}
-    for number, cells in lines[1:] if headed else lines:
-        if headed and label is not None and trial is not None:
-            if len(cells) != len(header):
-                raise UsageError(f"{path}, line {number}: {len(cells)} columns, the header has {len(header)}")
-            word, name = cells[label], cells[trial]
-            who = cells[speaker] if speaker is not None else ""
-        else:
-            official, of_phase = official_label(cells)
-            if of_phase and phase not in (of_phase, "all"):
-                continue
-            words = [official] if official else [cell for cell in cells if cell.lower() in BONAFIDE + SPOOF]
-            if len(words) != 1 or (len(cells) != 2 and len(cells) < 4):
-                raise UsageError(
-                    f"{path}, line {number}: not `trial label` and not `speaker trial ... label`, and the first line "
-                    "names no trial and label"
-                )
-            word, name, who = (
-                words[0],
-                cells[0 if len(cells) == 2 else 1],
-                "" if len(cells) == 2 else cells[0],
-            )
-        if word.lower() not in BONAFIDE + SPOOF:
-            raise UsageError(
-                f"{path}, line {number}: label '{word}' is neither of {', '.join(BONAFIDE + SPOOF)}"
-            )
-        name = _stem(name)
+    for trial in read_labels(file, part).trials:
+        name = _stem(trial.trial)
         if name in found:
-            raise UsageError(f"{path}, line {number}: trial '{name}' stands twice")
-        found[name] = Key(word.lower() in BONAFIDE, who)
+            raise UsageError(f"{file}: trial '{name}' stands twice")
+        found[name] = Key(trial.label == "bonafide", trial.speaker)
     if not found:
-        raise UsageError(f"{path}: no trial of phase '{phase}'; write {path.name}@all for every phase")
+        raise UsageError(f"{file}: no trial in it")
     return found
+
+
+def _by_last_name(scores: Mapping[str, float], key: Mapping[str, Key]) -> Mapping[str, float]:
+    """Return scores by the key's names where only the folders before the files' names differ, else as they are."""
+    if not key or any(name in scores for name in key):
+        return scores
+    short = {_stem(name.replace("\\", "/").rsplit("/", 1)[-1]): value for name, value in scores.items()}
+    names = {name: name.replace("\\", "/").rsplit("/", 1)[-1] for name in key}
+    if len(short) < len(scores) or len(set(names.values())) < len(names):
+        return scores  # the last names do not tell the trials apart
+    return {name: short[last] for name, last in names.items() if last in short}
 
 
 def join(
@@ -282,11 +280,13 @@ def join(
     """
     if higher not in ("bonafide", "spoof"):
         raise UsageError(f"higher is '{higher}'; it is bonafide or spoof")
+    given = list(scores)[:3]
+    scores = _by_last_name(scores, key)
     lacking = [name for name in key if name not in scores]
     if lacking:
         raise UsageError(
             f"{where}: {len(lacking)} of {len(key)} trials of the key have no score, for example "
-            f"{', '.join(lacking[:3])}; the file has {', '.join(list(scores)[:3])}"
+            f"{', '.join(lacking[:3])}; the file has {', '.join(given)}"
         )
     truth = np.array([known.is_bonafide for known in key.values()])
     if truth.all() or not truth.any():

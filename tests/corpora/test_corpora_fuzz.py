@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sharpscope import corpora
+from sharpscope.corpora import reading
 from sharpscope.corpora.listing import Listing
 from sharpscope.corpora.own_list import read_own_list
 from sharpscope.corpora.place import Place
@@ -77,14 +78,14 @@ def test_every_line_of_a_damaged_protocol_is_accounted_for(
     (path,) = tmp_path.glob(protocol)
     original = path.read_bytes()
     key, _, part = spec.partition("@")
-    chosen = corpora._choose(spec, key, part, "rigorous", "none")
+    chosen = reading._choose(spec, key, part, "rigorous", "none")
     listing = Listing()
     folder = corpora.find_corpus(key, tmp_path, listing)
     assert folder is not None
 
     def read() -> tuple[Tally, int]:
         tally = Tally()
-        trials = list(corpora._trials(key, chosen, folder, [tmp_path], listing, tally))
+        trials = list(reading._trials(key, chosen, folder, [tmp_path], listing, tally))
         assert all(trial.trial and trial.label in {"bonafide", "spoof"} for trial in trials)
         return tally, len(trials)
 
@@ -134,7 +135,7 @@ def test_every_line_of_a_damaged_list_of_one_s_own(
         tally = Tally()
         try:
             trials = list(
-                read_own_list(Place(tmp_path, (), listing, tally, "none", corpora._no_partner), path, parts)
+                read_own_list(Place(tmp_path, (), listing, tally, "none", reading._no_partner), path, parts)
             )
         except UsageError as error:
             refused.append(str(error))

@@ -18,6 +18,10 @@ from sharpscope.errors import UsageError
         ("audio_path\tlabel", "a.wav\treal", "b.wav\tspoof"),
         ("filename,is_fake", "a.wav,0", "b.wav,1"),
         ("path,is_real", "a.wav,1", "b.wav,0"),
+        ('"path";"label"', '"a.wav";"real"', '"b.wav";"fake"'),
+        ("file label", "a.wav real", "b.wav fake"),
+        ("a.wav\treal", "b.wav\tfake"),
+        ("s1 a - x - bonafide", "s2 b - x A1 spoof"),
         ("a.wav bonafide", "b.wav spoof"),
         ("a.wav,real", "b.wav,fake"),
     ],
@@ -35,3 +39,13 @@ def test_zero_and_one_without_a_direction_are_asked_about(tmp_path: Path) -> Non
     Folder(tmp_path).text("list.csv", "file,label", "a.wav,1")
     with pytest.raises(UsageError, match="line 2: label 1 does not say which class is 1"):
         read_set(f"mine={tmp_path / 'list.csv'}")
+
+
+@pytest.mark.parametrize("lines", [("file,label", "a.wav,1", "b.wav,0"), ("a.wav 1", "b.wav 0")])
+def test_the_direction_of_zero_and_one_can_be_said(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    Folder(tmp_path).audio("a.wav", "b.wav")
+    Folder(tmp_path).text("list.csv", *lines)
+    trials = read_set(f"mine@bonafide:1={tmp_path / 'list.csv'}")
+    assert (trials.subset, trials.table["label"].tolist()) == ("", ["bonafide", "spoof"])
+    other = read_set(f"mine@spoof:1={tmp_path / 'list.csv'}")
+    assert other.table["label"].tolist() == ["spoof", "bonafide"]
