@@ -56,7 +56,6 @@ def build_to_fit(
 
 # What draws the values of a new network; filling with a constant costs little and stays.
 _DRAWS = {
-    *(getattr(Tensor, name) for name in ("normal_", "uniform_")),
     *(getattr(nn.init, f"{name}_") for name in ("normal", "uniform", "trunc_normal", "orthogonal", "sparse")),
     *(
         getattr(nn.init, f"{kind}_{draw}_")
@@ -64,6 +63,8 @@ _DRAWS = {
         for draw in ("normal", "uniform")
     ),
 }
+
+_METHODS = {Tensor.normal_, Tensor.uniform_}
 
 
 class _without_random_start(TorchFunctionMode):
@@ -74,7 +75,8 @@ class _without_random_start(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         target = args[0] if args else kwargs.get("tensor")
-        if func in _DRAWS and isinstance(target, nn.Parameter):
+        # transformers passes weight.float(), which is the same memory and no Parameter.
+        if func in _DRAWS or (func in _METHODS and isinstance(target, nn.Parameter)):
             return target
         return func(*args, **kwargs)
 

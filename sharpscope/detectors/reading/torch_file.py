@@ -49,26 +49,33 @@ class ZipSource:
     def __init__(self, path: Path, folder: str) -> None:
         self.path = path
         self.folder = folder
+        self._archive: zipfile.ZipFile | None = None
+
+    def _open(self) -> zipfile.ZipFile:
+        """Return the archive, whose list of contents is read once and not once a storage."""
+        if self._archive is None:
+            self._archive = zipfile.ZipFile(self.path)
+        return self._archive
 
     def read(self, key: str, size: int) -> bytearray:
         """Return the first bytes of a storage, its checksum verified."""
         name = f"{self.folder}data/{key}"
-        with zipfile.ZipFile(self.path) as archive:
-            try:
-                entry = archive.getinfo(name)
-            except KeyError as error:
-                raise Damaged(f"storage {key[:40]} is not there") from error
-            if entry.file_size < size:
-                raise Damaged(f"storage {key[:40]} has {entry.file_size:,} bytes where {size:,} are needed")
-            data = bytearray(entry.file_size)
-            try:
-                with archive.open(entry) as file:
-                    cast(BinaryIO, file).readinto(data)  # type: ignore[attr-defined]
-                    file.read(1)
-            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-                raise Damaged(
-                    f"the checksum of storage {key[:40]} is wrong: some of its numbers are not those that were saved"
-                ) from error
+        archive = self._open()
+        try:
+            entry = archive.getinfo(name)
+        except KeyError as error:
+            raise Damaged(f"storage {key[:40]} is not there") from error
+        if entry.file_size < size:
+            raise Damaged(f"storage {key[:40]} has {entry.file_size:,} bytes where {size:,} are needed")
+        data = bytearray(entry.file_size)
+        try:
+            with archive.open(entry) as file:
+                cast(BinaryIO, file).readinto(data)  # type: ignore[attr-defined]
+                file.read(1)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise Damaged(
+                f"the checksum of storage {key[:40]} is wrong: some of its numbers are not those that were saved"
+            ) from error
         return data
 
 
