@@ -56,7 +56,6 @@ def build_to_fit(
 
 # What draws the values of a new network; filling with a constant costs little and stays.
 _DRAWS = {
-    *(getattr(Tensor, name) for name in ("normal_", "uniform_")),
     *(getattr(nn.init, f"{name}_") for name in ("normal", "uniform", "trunc_normal", "orthogonal", "sparse")),
     *(
         getattr(nn.init, f"{kind}_{draw}_")
@@ -64,6 +63,8 @@ _DRAWS = {
         for draw in ("normal", "uniform")
     ),
 }
+
+_METHODS = {Tensor.normal_, Tensor.uniform_}
 
 
 class _without_random_start(TorchFunctionMode):
@@ -74,7 +75,8 @@ class _without_random_start(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         target = args[0] if args else kwargs.get("tensor")
-        if func in _DRAWS and isinstance(target, nn.Parameter):
+        # transformers passes weight.float(), which is the same memory and no Parameter.
+        if func in _DRAWS or (func in _METHODS and isinstance(target, nn.Parameter)):
             return target
         return func(*args, **kwargs)
 
@@ -93,12 +95,19 @@ def check_numbers(state: Mapping[str, Tensor], path: Path) -> None:
         if tensor.is_complex() or tensor.is_quantized or tensor.is_sparse or tensor.is_meta:
             kind = "without data" if tensor.is_meta else f"of {tensor.dtype}, {tensor.layout}"
             raise UsageError(f"{path}: {name} is {kind}; dense floating-point weights are needed")
-    broken = [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]
+    broken = [name for name, tensor in state.items() if not _finite(tensor)]
     if broken:
         raise UsageError(
             f"{path}: {len(broken)} tensors hold NaN or infinity ({', '.join(broken[:4])}); the training of this "
             "checkpoint diverged, use an earlier one"
         )
+
+
+def _finite(tensor: Tensor) -> bool:
+    """Tell whether every number is finite, in one pass without a copy: the largest size keeps NaN and infinity."""
+    if not tensor.is_floating_point() or not tensor.numel():
+        return True
+    return bool(torch.isfinite(torch.linalg.vector_norm(tensor, ord=float("inf"))))
 
 
 def _check_shapes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], path: Path, arch: str) -> None:

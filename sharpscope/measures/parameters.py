@@ -15,7 +15,7 @@ from sharpscope.errors import SharpscopeError
 Direction = Sequence[Tensor]
 
 # Weights move in parts of about this size: a direction that is made while it is used takes no more room than a part.
-PART_BYTES = 64 * 1024**2
+PART_BYTES = 16 * 1024**2
 
 
 class LiveParameters:
