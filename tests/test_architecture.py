@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "sharpscope"
-WITHOUT_TORCH = ("analysis", "results", "scoring", "tables", "figures")
+WITHOUT_TORCH = ("analysis", "results", "scoring", "tables", "figures", "watching")
 
 
 def modules() -> list[Path]:

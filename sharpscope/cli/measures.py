@@ -33,7 +33,9 @@ def measures(names: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"{row['name']:<{widths['name']}}  {row['cost']:<{widths['cost']}}  {row['summary']}")
         more = [
             f"families {', '.join(row['families'])}",
-            f"unchanged by {', '.join(row['invariant_to']) or 'nothing'}",
+            "no known invariance"
+            if not row["invariant_to"]
+            else f"unchanged by {', '.join(row['invariant_to'])}",
             *([row["source"]] if row["source"] else []),
         ]
         click.echo(" " * (widths["name"] + widths["cost"] + 4) + "; ".join(more))

@@ -21,6 +21,8 @@ from sharpscope.corpora.protocols import Tally
 from sharpscope.corpora.registry import CORPORA, keys_of, resolve_key
 from sharpscope.corpora.trials import Trial, TrialSet, make_set
 from sharpscope.errors import UsageError, unknown_name
+from sharpscope.plugins import CORPORA as CORPUS_PLUGINS
+from sharpscope.plugins import load_plugins
 
 # Folders that look like a corpus and are read in search of one whose audio is there.
 MOST_COPIES = 12
@@ -309,6 +311,7 @@ def _given(
     """Read a list or containers that stand behind a set's "="; else return the folder of a corpus, "" for none."""
     if not where:
         return ""
+    load_plugins(CORPUS_PLUGINS)
     lowered = name.lower()
     registered = any(lowered in (key, *(a.lower() for a in one.aliases)) for key, one in CORPORA.items())
     keys = keys_of(name) if registered else []
