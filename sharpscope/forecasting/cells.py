@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -166,50 +166,46 @@ def _of_scores(
     firsts: pd.DataFrame, records: Records | None, home: str, advance: Callable[[], object] | None
 ) -> Iterator[dict[str, float]]:
     """Yield the predictors made of scores, one row for each of ``firsts``."""
-    scores = [_scores(row, records) for row in firsts.to_dict("records")]
     checkpoints, sets = firsts["sha256"].tolist(), firsts["set"].tolist()
+    scores: list[np.ndarray | None] = []
     at_home: dict[str, tuple[Scores, float]] = {}
-    for checkpoint, name, own in zip(checkpoints, sets, scores, strict=True):
-        if name == home and own is not None:
-            bonafide, spoof = (
-                own.loc[own["label"] == label, "score"].to_numpy(float) for label in ("bonafide", "spoof")
-            )
-            threshold = equal_error_rate(bonafide, spoof).threshold
-            at_home[checkpoint] = (Scores(bonafide - threshold, spoof - threshold), threshold)
-    for place, own in enumerate(scores):
+    for row in firsts.to_dict("records"):
+        found = None
+        if records is not None:
+            place = {**row, "set": row["own_set"], "subset": row["own_subset"]}
+            found = records.scores(place, unlabelled=True)
+        scores.append(None if found is None else found["score"].to_numpy(float))
+        if row["set"] == home and found is not None:
+            at_home[row["sha256"]] = _centred(found)
         if advance is not None:
             advance()
+    moved = [
+        None if own is None else own - (at_home[checkpoint][1] if checkpoint in at_home else 0.0)
+        for own, checkpoint in zip(scores, checkpoints, strict=True)
+    ]
+    # Trials of one hash are the same and in the same order.
+    alike = list(zip(sets, firsts["trials_hash"], strict=True))
+    for place_of_own, own in enumerate(moved):
         if own is None:
             yield dict.fromkeys(PREDICTORS, np.nan)
             continue
-        same = [
-            (checkpoints[i], other)
-            for i, other in enumerate(scores)
-            if i != place
-            and sets[i] == sets[place]
-            and other is not None
-            and other["trial"].equals(own["trial"])
+        checkpoint = checkpoints[place_of_own]
+        others = [
+            other
+            for i, other in enumerate(moved)
+            if other is not None and alike[i] == alike[place_of_own] and checkpoints[i] != checkpoint
         ]
-        seen = Seen(
-            _moved(own, checkpoints[place], at_home),
-            at_home[checkpoints[place]][0] if checkpoints[place] in at_home else None,
-            np.array([_moved(other, checkpoint, at_home) for checkpoint, other in same]),
-        )
+        seen = Seen(own, at_home[checkpoint][0] if checkpoint in at_home else None, np.array(others))
         yield {name: predictor.function(seen) for name, predictor in PREDICTORS.items()}
 
 
-def _scores(row: dict[Any, Any], records: Records | None) -> pd.DataFrame | None:
-    if records is None:
-        return None
-    return records.scores({**row, "set": row["own_set"], "subset": row["own_subset"]}, unlabelled=True)
-
-
-def _moved(own: pd.DataFrame, checkpoint: str, at_home: dict[str, tuple[Scores, float]]) -> np.ndarray:
-    """Return scores with the checkpoint's in-domain threshold at 0."""
-    moved: np.ndarray = own["score"].to_numpy(float) - (
-        at_home[checkpoint][1] if checkpoint in at_home else 0.0
+def _centred(found: pd.DataFrame) -> tuple[Scores, float]:
+    """Return in-domain scores with the threshold of their equal error rate at 0, and where it was."""
+    bonafide, spoof = (
+        found.loc[found["label"] == label, "score"].to_numpy(float) for label in ("bonafide", "spoof")
     )
-    return moved
+    threshold = equal_error_rate(bonafide, spoof).threshold
+    return Scores(bonafide - threshold, spoof - threshold), threshold
 
 
 def _usable(
