@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sharpscope.errors import SharpscopeError as SharpscopeError
     from sharpscope.errors import UsageError as UsageError
     from sharpscope.figures.kinds import plot as plot
+    from sharpscope.forecasting.forecast import forecast as forecast
     from sharpscope.landscapes.landscape import landscape as landscape
     from sharpscope.measurement.inspection import inspect as inspect
     from sharpscope.measurement.measure import measure as measure
@@ -59,6 +60,7 @@ _HOMES = {
     "SharpscopeError": "errors",
     "UsageError": "errors",
     "plot": "figures.kinds",
+    "forecast": "forecasting.forecast",
     "landscape": "landscapes.landscape",
     "inspect": "measurement.inspection",
     "measure": "measurement.measure",
@@ -89,6 +91,7 @@ __all__ = [
     "correlate",
     "eer_interval",
     "equal_error_rate",
+    "forecast",
     "group_of",
     "in_memory_set",
     "inspect",

@@ -19,7 +19,7 @@ from sharpscope.detectors import Detector
 from sharpscope.detectors.outputs import describe_outputs, doubt_outputs
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measures.objectives import cross_entropy
-from sharpscope.measures.parameters import LiveParameters
+from sharpscope.measures.parameters import LiveParameters, all_finite
 from sharpscope.measures.precision import exact_arithmetic, global_switches
 
 # Largest difference between a trial alone and in a batch, relative to the largest logit (at least 1).
@@ -294,7 +294,7 @@ def _backward(detector: Detector, prepared: Tensor) -> tuple[LiveParameters, Ten
 
 
 def _finite_gradient(live: LiveParameters) -> None:
-    if not all(bool(torch.isfinite(g).all()) for g in live.found):
+    if not all_finite(live.found):
         raise SharpscopeError("the gradient of the logits is not finite on these trials; try --dtype float64")
     live.found = []
 

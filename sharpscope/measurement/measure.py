@@ -207,7 +207,7 @@ def measure(
                 run.problems.extend(measure_checkpoint(detector, draws.of(detector.seen), run, meter, notes))
             except UsageError as error:
                 run.problems.append(Problem(where, error))
-                meter.advance(1 if plan else each)
+                meter.skip(1 if plan else each)
     return _joined(run, plan)
 
 

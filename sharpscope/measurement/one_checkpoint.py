@@ -79,7 +79,7 @@ def measure_checkpoint(
     look: Look | None = None
     for draw in draws:
         where = f"{detector.name} on {draw.name}"
-        meter.describe(where)
+        meter.describe(where, -(-len(draw.labels) // run.share.world))
         before = meter.done
         try:
             look = _measure_set(detector, draw, look, run, meter, notes)
@@ -95,7 +95,7 @@ def measure_checkpoint(
         except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
             # The network is the user's: whatever its own loss raises is about their file, not about this program.
             yield Problem(where, SharpscopeError(f"the detector failed ({type(error).__name__}: {error})"))
-        meter.advance(-(-len(draw.labels) // run.share.world) - (meter.done - before))
+        meter.skip(-(-len(draw.labels) // run.share.world) - (meter.done - before))
         run.pieces += len(draw.pieces)
         run.sets += 1
 

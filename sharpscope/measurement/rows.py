@@ -240,7 +240,10 @@ def _notes(one: OneSet, measured: SetMeasurement, eer: float) -> Iterator[str]:
         yield "worse than chance"
     loss = measured.values.get(("loss", None))
     if loss is not None and not float(np.mean(loss)) <= np.log(2):
-        yield f"mean loss {np.mean(loss):.3g} is above ln 2, that of knowing nothing: are labels or outputs swapped?"
+        yield (
+            f"mean loss {np.mean(loss):.3g} is above ln 2 = 0.69, the loss of a detector that knows nothing: are "
+            "labels or outputs swapped?"
+        )
     if left := len(one.draw.labels) - sum(measured.sizes):
         yield f"{left} trials scored but in no group"
     if one.draw.labelled and not _names_speakers(one.draw):
