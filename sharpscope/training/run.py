@@ -101,7 +101,7 @@ class Training:
         try:
             with torch.no_grad():
                 self._logits(wave.to(self.device))
-        except (SharpscopeError, torch.OutOfMemoryError):
+        except torch.OutOfMemoryError:
             raise
         except Exception as error:  # a network may fail in any way on a length it was not made for
             line = (str(error) or type(error).__name__).splitlines()[0][:120]

@@ -84,9 +84,8 @@ def _opened(path: Path, key: str) -> Checkpoint:
         advice = (
             f"run `sharpscope convert {path} {path.with_suffix('.safetensors')} --allow-pickle` and name that"
         )
-        text = str(error).replace(
-            "pass --allow-pickle if the file is your own", f"if the file is your own, {advice}"
-        )
+        # `train` runs no file's code; `convert` does, for who trusts it.
+        text = str(error).replace("--allow-pickle runs that code", advice)
         raise UsageError(f"model.{key}: {text}") from error
 
 

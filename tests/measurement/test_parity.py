@@ -57,8 +57,8 @@ def test_huang2025_is_the_published_script(tmp_path: Path) -> None:
         assert value(table, "sam", rho) == pytest.approx(expected["m_sharpness"][str(rho)], rel=1e-4)
     assert value(table, "asam", 0.05) == pytest.approx(expected["adaptive_m_sharpness"]["0.05"], rel=1e-4)
     assert value(table, "loss") == pytest.approx(np.mean(expected["weighted_ce_per_batch"]), rel=1e-5)
-    scores = next((tmp_path / "scores").rglob("set.txt")).read_text().splitlines()[1:]
-    logits = np.array([[float(cell) for cell in line.split()[3:]] for line in scores])
+    scores = next((tmp_path / "scores").rglob("set.*.txt")).read_text().splitlines()[2:]
+    logits = np.array([[float(cell) for cell in line.split()[3:5]] for line in scores])
     np.testing.assert_allclose(logits, expected["logits_spoof_bonafide"], atol=1e-4)
 
 

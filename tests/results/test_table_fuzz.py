@@ -13,7 +13,7 @@ from results_tables import make_results
 
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
-from sharpscope.results.table import COLUMNS, NUMBER_COLUMNS, append_results, read_results
+from sharpscope.results.table import ADDED, COLUMNS, NUMBER_COLUMNS, append_results, read_results
 
 JUNK = (
     "",
@@ -136,7 +136,9 @@ def check(path: Path) -> bool:
     for read, row in zip(table.to_dict("records"), stands, strict=True):
         for column in COLUMNS:
             if column in NUMBER_COLUMNS:
-                assert read[column] == float(row[column] or "nan") or row[column] in ("", "nan")
+                # Columns that earlier versions did not write may be missing; their cells are blank then.
+                cell = row.get(column, "") if column in ADDED else row[column]
+                assert read[column] == float(cell or "nan") or cell in ("", "nan")
             else:
                 assert read[column] == row[column]
                 assert not read[column].startswith(("=", "@"))
