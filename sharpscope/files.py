@@ -30,16 +30,32 @@ def replace_file(path: Path, text: str) -> None:
     Raises:
         UsageError: If the folder of the file is a file, or may not be written to.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a file to write that takes another's place when all went well, and is gone when not.
+
+    Args:
+        path: The file to make or replace.
+
+    Yields:
+        Where to write, beside it and with its ending.
+
+    Raises:
+        UsageError: If the folder of the file is a file, or may not be written to.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise UsageError(f"{path.parent}: cannot be made a folder ({error.strerror})") from error
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         os.replace(temporary, path)
     except (IsADirectoryError, PermissionError) as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error

@@ -14,7 +14,6 @@ from scipy import stats
 from sharpscope.analysis.permutation import bootstrap_mean_within, swap_both
 from sharpscope.analysis.rank_correlation import Statistic, standardised_ranks
 from sharpscope.results.measure_facts import falls_with_error
-from sharpscope.scoring.eer import Interval
 
 COLUMNS = (
     "measure",
@@ -228,55 +227,6 @@ def williams(r12: float, r13: float, r23: float, n: int) -> Statistic:
         return Statistic(math.nan, math.nan)
     t = (r12 - r13) * math.sqrt((n - 1) * (1 + r23) / below)
     return Statistic(t, float(2 * stats.t.sf(abs(t), n - 3)))
-
-
-def meng(r12: float, r13: float, r23: float, n: int) -> Statistic:
-    """Meng, Rosenthal and Rubin's z for two correlations that share a variable (1992).
-
-    Args:
-        r12: Correlation of EER and the first measure.
-        r13: Of EER and the second.
-        r23: Of the two measures.
-        n: Checkpoints.
-
-    Returns:
-        z and p.
-
-    Example:
-        >>> [round(v, 4) for v in meng(0.63, -0.03, -0.19, 15)]
-        [1.6794, 0.0931]
-    """
-    mean = (r12**2 + r13**2) / 2
-    f = min(1.0, (1 - r23) / (2 * (1 - mean)))
-    h = (1 - f * mean) / (1 - mean)
-    z = (math.atanh(r12) - math.atanh(r13)) * math.sqrt((n - 3) / (2 * (1 - r23) * h))
-    return Statistic(z, float(2 * stats.norm.sf(abs(z))))
-
-
-def zou_interval(r12: float, r13: float, r23: float, n: int, *, confidence: float = 0.95) -> Interval:
-    """Zou's interval of the difference r12 - r13 of correlations that share a variable (Zou, 2007).
-
-    Args:
-        r12: Correlation of EER and the first measure.
-        r13: Of EER and the second.
-        r23: Of the two measures.
-        n: Checkpoints.
-        confidence: Coverage.
-
-    Returns:
-        The interval.
-
-    Example:
-        >>> [round(v, 7) for v in zou_interval(0.2, 0.5, 0.1, 315)]
-        [-0.4307124, -0.1674904]
-    """
-    half = float(stats.norm.ppf((1 + confidence) / 2)) / math.sqrt(n - 3)
-    low12, high12 = math.tanh(math.atanh(r12) - half), math.tanh(math.atanh(r12) + half)
-    low13, high13 = math.tanh(math.atanh(r13) - half), math.tanh(math.atanh(r13) + half)
-    c = ((r23 - r12 * r13 / 2) * (1 - r12**2 - r13**2 - r23**2) + r23**3) / ((1 - r12**2) * (1 - r13**2))
-    down = (r12 - low12) ** 2 + (high13 - r13) ** 2 - 2 * c * (r12 - low12) * (high13 - r13)
-    up = (high12 - r12) ** 2 + (r13 - low13) ** 2 - 2 * c * (high12 - r12) * (r13 - low13)
-    return Interval(r12 - r13 - math.sqrt(down), r12 - r13 + math.sqrt(up))
 
 
 def sign_error(measure: np.ndarray, error: np.ndarray, *, weights: np.ndarray | None = None) -> float:

@@ -124,5 +124,6 @@ def keys_of(name: str) -> list[str]:
         return [lowered]
     keys = [key for key, corpus in CORPORA.items() if lowered in (alias.lower() for alias in corpus.aliases)]
     if not keys:
-        raise unknown_name("set", name, [*CORPORA, *(alias for c in CORPORA.values() for alias in c.aliases)])
+        known = [*CORPORA, *(alias for c in CORPORA.values() for alias in c.aliases)]
+        raise unknown_name("set", name, known, see="sharpscope sets")
     return keys

@@ -5,7 +5,6 @@ Nothing here touches matplotlib's global state: every figure is drawn inside `co
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from sharpscope.errors import UsageError, unknown_name
+from sharpscope.files import replacing
 
 MILLIMETRE = 1 / 25.4  # inches
 
@@ -267,12 +267,6 @@ def save(figure: Figure, path: str | Path, *, caption: str = "", venue: str = "i
     }
     if path.suffix not in metadata:
         raise UsageError(f"{path}: a figure is written as {', '.join(metadata)}; name it so")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        with context(venue):
-            figure.savefig(part, metadata=metadata[path.suffix])
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, context(venue):
+        figure.savefig(part, metadata=metadata[path.suffix])
     return path

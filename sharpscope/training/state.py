@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from sharpscope.errors import UsageError
+from sharpscope.files import replacing
 
 LOG = ("epoch", "step", "lr", "rho", "loss", "dev_eer", "dev_loss", "dev_eers")
 # Columns that are numbers, for TensorBoard.
@@ -46,12 +47,8 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
         folder: Of the run.
         state: Tensors and plain values.
     """
-    temporary = folder / f".state.{os.getpid()}.part"
-    try:
+    with replacing(folder / "state.pt") as temporary:
         torch.save(state, temporary)
-        os.replace(temporary, folder / "state.pt")
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_state(folder: Path, recipe: str, device: torch.device) -> dict[str, Any] | None:
@@ -97,12 +94,13 @@ def write_log(folder: Path, rows: Sequence[dict[str, Any]], *, tensorboard: bool
     Raises:
         UsageError: If TensorBoard is asked for and not installed.
     """
-    temporary = folder / f".log.{os.getpid()}.part"
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(folder / "log.csv") as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.DictWriter(file, LOG, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, folder / "log.csv")
     if not tensorboard or not rows:
         return
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sharpscope.errors import UsageError
+from sharpscope.files import replacing
 
 
 def write_checkpoint(path: str | Path, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
@@ -23,14 +23,8 @@ def write_checkpoint(path: str | Path, state: Mapping[str, Tensor], record: Mapp
         state: Tensors by name.
         record: Plain facts about the weights (architecture, recipe, seed, ...) for `load_detector`.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(Path(path)) as temporary:
         torch.save({"model": dict(state), "sharpscope": dict(record)}, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_safetensors(path: str | Path, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
@@ -47,16 +41,11 @@ def write_safetensors(path: str | Path, state: Mapping[str, Tensor], record: Map
     path = Path(path)
     if path.suffix != ".safetensors":
         raise UsageError(f"{path}: name the file to write something.safetensors")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     # Tensors that share memory (tied weights) are written once each, as the format wants.
     own = {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
-    try:
+    with replacing(path) as temporary:
         # The library makes files that nobody else may read; a new file of one's own has the rights of any other.
         temporary.touch()
         rights = temporary.stat().st_mode
         save_file(own, temporary, metadata={"sharpscope": json.dumps(dict(record), sort_keys=True)})
         temporary.chmod(rights)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
