@@ -116,7 +116,7 @@ def correlate(
         error = error_on_trials(table, records, against, threshold_from=threshold_from)
         table, said = put_error(table, records, against, threshold_from=threshold_from)
     clusters = find_clusters(table)
-    warnings += [line for line in (said, clusters.sentence) if line]
+    warnings += [line.rstrip(".") for line in (said, clusters.sentence) if line]
     table, choice = fix_way(table, primary, freeze)
     per_preset = table.drop_duplicates(WAY)["preset"].value_counts()
     steps = 3 * int(per_preset.sum()) + sum(math.comb(int(ways), 2) for ways in per_preset)

@@ -114,10 +114,10 @@ def _evidence(table: pd.DataFrame) -> str:
         "Sharpness comes from one half of a set's groups, the error rate from the trials outside of it, so that no "
         "trial is in both."
     )
-    if len(shared):
+    if len(shared) and (higher := float(shared.median())) > 0:
         words += (
-            f" From the same trials the correlations would be higher by {shared.median():.2f} (median): that part is "
-            "noise that both share."
+            f" From the same trials the correlations would be higher by {higher:.2f} (median): that part is noise that "
+            "both share."
         )
     if not cross.all():
         words += f" {int((~cross).sum())} of {len(rows)} correlations lack the records; those are of the same trials."

@@ -153,7 +153,7 @@ def plot(
         raise UsageError("the results table has no rows: nothing to draw; fill it with `sharpscope measure`")
     chosen = PLOTS[kind]
     results = layers_plot.block_rows(results) if chosen.blocks else selection.whole(results)
-    table = correlation_of(results, correlation)[0] if chosen.tests else None
+    table = correlation_of(results, correlation, records=records)[0] if chosen.tests else None
     if sets:
         results = _only(results, sets)
         # The joint answer is one about all sets; beside a choice of them it would mislead.

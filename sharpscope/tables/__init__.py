@@ -10,6 +10,7 @@ import pandas as pd
 
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.files import replace_file
+from sharpscope.results.records import Records
 from sharpscope.results.table import read_results
 from sharpscope.tables.kinds import correlation_table, eer_table, recipe_table
 from sharpscope.tables.layout import Cell, Table
@@ -72,7 +73,10 @@ def table(
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
     rows = results if isinstance(results, pd.DataFrame) else read_results(results)
-    made = TABLES[kind].function(rows, preset=preset, baseline=baseline, correlation=correlation)
+    records = None if isinstance(results, pd.DataFrame) else Records.beside(results)
+    made = TABLES[kind].function(
+        rows, preset=preset, baseline=baseline, correlation=correlation, records=records
+    )
     text = made.latex() if format == "latex" else made.markdown()
     if out is not None:
         replace_file(Path(out), text)

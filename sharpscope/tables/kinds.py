@@ -15,6 +15,7 @@ from sharpscope.analysis.correlation_table import JOINT, correlation_of, per_set
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.results import selection
 from sharpscope.results.pairing import pair_recipes
+from sharpscope.results.records import Records
 from sharpscope.results.table import EER_ONLY
 from sharpscope.results.wording import between, counted, number, probability
 from sharpscope.tables.layout import Cell, Table, percent
@@ -236,12 +237,15 @@ def holm(p: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
-def correlation_table(results: pd.DataFrame, *, correlation: Any = None, **_unused: Any) -> Table:
+def correlation_table(
+    results: pd.DataFrame, *, correlation: Any = None, records: Records | None = None, **_unused: Any
+) -> Table:
     """Tabulate Spearman's correlation with EER, sets across and measures down.
 
     Args:
         results: Rows of results.csv; used when no correlation is given.
         correlation: What `correlate` returned, its table or its correlations.csv; None computes it.
+        records: Scores and group values of the results, for sharpness and error from other trials.
 
     Returns:
         The table; stars on Holm-adjusted p-values only.
@@ -249,7 +253,7 @@ def correlation_table(results: pd.DataFrame, *, correlation: Any = None, **_unus
     Raises:
         UsageError: If there is no correlation about a set.
     """
-    table, _ = correlation_of(results, correlation)
+    table, _ = correlation_of(results, correlation, records=records)
     rows = per_set(table)
     if rows.empty:
         raise UsageError("there is no correlation to tabulate: it needs checkpoints with a value and an EER")
