@@ -55,6 +55,10 @@ class Correlation(NamedTuple):
     questions: pd.DataFrame
     transfer: pd.DataFrame = pd.DataFrame()
 
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook."""
+        return str(self.table.to_html(max_rows=20))
+
 
 def correlate(
     results: pd.DataFrame | str | Path,

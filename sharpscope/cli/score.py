@@ -10,7 +10,7 @@ import click
 from sharpscope.cli.group import main
 
 if TYPE_CHECKING:
-    from sharpscope.scoring.score_files import Judgement
+    from sharpscope.scoring.judgement import Judgement
 
 PERCENT = ("eer", "eer_low", "eer_high", "eer_low_normal", "eer_high_normal", "eer_interpolated", "eer_rocch")
 

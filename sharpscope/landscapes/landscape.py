@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -68,6 +69,15 @@ class LandscapeReport(NamedTuple):
     points: int
     evaluated: int
     failures: tuple[str, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per point, columns ``COLUMNS``."""
+        return pd.read_csv(self.out)
+
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook."""
+        return str(self.table.to_html(max_rows=20))
 
 
 def coordinates(span: float, steps: int) -> np.ndarray:

@@ -14,7 +14,8 @@ import sharpscope
 from sharpscope.corpora import trials_hash
 from sharpscope.errors import UsageError
 from sharpscope.results.table import COLUMNS, EER_ONLY, append_results
-from sharpscope.scoring.score_files import Judgement, key_notes, read_key, score
+from sharpscope.scoring.judgement import Judgement
+from sharpscope.scoring.score_files import key_notes, read_key, score
 
 
 def enter_scores(

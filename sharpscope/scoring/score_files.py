@@ -16,7 +16,6 @@ from sharpscope.errors import UsageError
 from sharpscope.progress import progress
 from sharpscope.scoring.costs import (
     N_RESAMPLES,
-    Difference,
     actual_cost,
     area_under_curve,
     likelihood_ratio_cost,
@@ -26,6 +25,7 @@ from sharpscope.scoring.costs import (
     paired_difference,
 )
 from sharpscope.scoring.eer import eer_interval, equal_error_rate
+from sharpscope.scoring.judgement import Judgement
 
 TRIAL_WORDS = (
     "trial",
@@ -339,18 +339,6 @@ def judge(scored: Scored, *, advance: Callable[[], object] | None = None) -> dic
         "cllr": likelihood_ratio_cost(bonafide, spoof),
         "min_cllr": minimum_likelihood_ratio_cost(bonafide, spoof),
     }
-
-
-class Judgement(NamedTuple):
-    """What `score` found.
-
-    Attributes:
-        systems: Figures of merit by file.
-        difference: Of the second file from the first, on the same trials; None for one file.
-    """
-
-    systems: dict[str, dict[str, Any]]
-    difference: Difference | None
 
 
 def score(

@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import torch
 
 from sharpscope.devices import this_share
@@ -40,6 +41,15 @@ class TrainReport(NamedTuple):
     dev_eer: float
     epochs: int
     stopped: str
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per epoch, as ``log.csv`` has it."""
+        return pd.read_csv(self.folder / "log.csv")
+
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook."""
+        return str(self.table.to_html(max_rows=20))
 
 
 def train(
