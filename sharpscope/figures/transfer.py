@@ -76,6 +76,9 @@ def transfer_map(
             words.loc[row["source_set"], row["target_set"]] = number(value) + mark
     coefficients(values, words, ax, named="Spearman")
     ax.set(xlabel="EER on", ylabel="Sharpness on")
+    # Columns are narrow: slanted names of sets would run into each other.
+    for label in ax.get_xticklabels():
+        label.set(rotation=90, ha="center", va="top", rotation_mode="default")
     for place, name in enumerate(sources):
         if name in in_domain:
             ax.add_patch(
@@ -108,7 +111,7 @@ def transfer_caption(table: pd.DataFrame, *, in_domain: Sequence[str] = (), labe
     framed = f" Framed: in-domain ({', '.join(in_domain)})." if in_domain else ""
     return (
         f"Spearman's correlation of {label} on the set of the row with EER on the set of the column, over "
-        f"n = {between(table['n'], 'checkpoint')}; two-sided p adjusted over the {tests} shown: * .05, "
+        f"n = {between(table['n'], 'checkpoint')}; two-sided p adjusted by max-T over the {tests} shown: * .05, "
         f"** .01, *** .001. Hatched: no coefficient, or fewer than {FEWEST} checkpoints.{framed}"
     )
 

@@ -345,7 +345,7 @@ def test_the_command_line(tmp_path: Path, tone_set: Path, model_file: Path) -> N
     assert not (tmp_path / "new.csv").exists()
     bad = runner.invoke(main, [*arguments(path, tone_set, model_file, out), "--rho", "0,5x"])
     assert bad.exit_code == 2
-    assert "list of numbers" in bad.stderr
+    assert "it takes numbers with commas" in bad.stderr
     missing = runner.invoke(main, arguments(tmp_path / "none.pt", tone_set, model_file, out))
     assert missing.exit_code == 2
     assert "Traceback" not in missing.output
