@@ -7,7 +7,6 @@ which SpecRNet's authors use.
 from __future__ import annotations
 
 import torch
-from scipy.fft import dct
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -49,6 +48,9 @@ def cosine_matrix(size: int) -> Tensor:
         >>> bool(torch.allclose(matrix.T @ matrix, torch.eye(4), atol=1e-6))
         True
     """
+    # Imported here: it takes a third of a second, and most detectors have no cepstra.
+    from scipy.fft import dct
+
     eye = torch.eye(size, dtype=torch.float64, device="cpu").numpy()
     return torch.tensor(dct(eye, type=2, norm="ortho", axis=1), dtype=torch.float32)
 
