@@ -15,6 +15,7 @@ from sharpscope.analysis.confounding import within_strata
 from sharpscope.analysis.cross_half import Halves, HalvesOfSets, correlate_halves
 from sharpscope.analysis.mean_interval import interval_of_mean
 from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over_ways, ranks_of
+from sharpscope.analysis.rank_correlation import FEWEST
 from sharpscope.results.comparable import PLACE, WAY
 from sharpscope.results.measure_facts import is_control
 
@@ -52,7 +53,6 @@ COLUMNS = (
 )
 # Where sharpness and error rate come from: the test of record, and what papers print.
 CROSS_HALF, SAME_TRIALS = "cross-half", "same trials"
-FEWEST = 5
 N_BOOTSTRAP = 9_999
 
 

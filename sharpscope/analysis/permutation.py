@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -124,23 +123,6 @@ def _drawn_ranks(column: np.ndarray, times: np.ndarray) -> np.ndarray:
     return centred
 
 
-def mean_interval(resamples: Resamples, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of resampled means.
-
-    Args:
-        resamples: Of `bootstrap_mean_within`.
-        confidence: Coverage.
-
-    Returns:
-        Low and high; NaN when no resample was usable.
-    """
-    usable = resamples.values[np.isfinite(resamples.values)]
-    if not len(usable):
-        return math.nan, math.nan
-    low, high = np.quantile(usable, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
-
-
 def swap_both(a: np.ndarray, b: np.ndarray, y: np.ndarray, *, rng: np.random.Generator | int = 0) -> float:
     """P-value of the difference of two measures' mean within-set correlations (Deutsch et al., 2021, PERM-BOTH).
 
@@ -187,7 +169,6 @@ __all__ = [
     "bootstrap_mean_within",
     "joint_null",
     "max_t_p",
-    "mean_interval",
     "standardised_ranks",
     "swap_both",
 ]

@@ -13,6 +13,8 @@ from scipy import stats
 
 from sharpscope.scoring.eer import Interval
 
+# With fewer checkpoints no order of them is rarer than 5 %.
+FEWEST = 5
 # All orders are enumerated up to this many checkpoints: 9! = 362,880.
 EXACT_UP_TO = 9
 N_PERMUTATIONS = 9_999

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from sharpscope.analysis.rank_correlation import minimum_detectable
+from sharpscope.analysis.rank_correlation import FEWEST, minimum_detectable
 from sharpscope.results.measure_facts import facts_of, is_control
 
 FEW = 10
-FEWEST = 5
 
 
 def _way(row: pd.Series) -> str:

@@ -17,10 +17,7 @@ from sharpscope.measurement.one_set import OneSet, SetMeasurement
 from sharpscope.measurement.options import Options
 from sharpscope.measurement.sets import Draw
 from sharpscope.results.records import KNOWN_OF_TRIALS
-from sharpscope.scoring.eer import eer_interval, equal_error_rate, folded_equal_error_rate
-
-# A bootstrap over fewer speakers than this has too few different draws to mean anything.
-FEWEST_SPEAKERS = 5
+from sharpscope.scoring.eer import FEWEST_SPEAKERS, eer_interval, equal_error_rate, folded_equal_error_rate
 
 
 def shared_cells(detector: Detector, draw: Draw, options: Options) -> dict[str, Any]:
