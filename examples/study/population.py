@@ -23,7 +23,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "sam0.02": {"optimizer.method": "sam", "optimizer.rho": 0.02},
     "asam0.05": {"optimizer.method": "asam", "optimizer.rho": 0.05},
     "looksam0.02": {"optimizer.method": "looksam", "optimizer.rho": 0.02},
-    "esam0.02": {"optimizer.method": "esam", "optimizer.rho": 0.02},
     "lawa": {"schedule.average": "lawa", "schedule.average_from": 0, "schedule.average_last": 4},
     "swad": {"schedule.average": "swad", "schedule.average_from": 0},
 }

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from corpus import SETS, make_corpus
+from page import analyse, page
 from population import checkpoint_of, recipes
 
 from sharpscope.training.train import train_all
@@ -26,6 +26,7 @@ RADII = "0.05"
 M = 16
 # Sharpness is taken from this many groups of each set, the error rate from all trials.
 GROUPS = 12
+STAGES = ("corpus", "training", "measuring", "analysis")
 
 
 def measure(checkpoints: list[Path], corpus: Path, out: Path, jobs: int) -> None:
@@ -50,10 +51,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("study"), help="folder of the study")
     parser.add_argument("--seed", type=int, default=0, help="of the sets")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--stop-after", choices=STAGES, default=STAGES[-1], help="last stage to run")
     parser.add_argument("--only", type=int, default=0, help="train and measure so many detectors; 0: all")
     options = parser.parse_args()
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
+    last = STAGES.index(options.stop_after)
     clock = Clock(out / "minutes.csv")
     make_corpus(out, options.seed, options.jobs)
     clock.stage("corpus")
@@ -61,10 +64,18 @@ def main() -> None:
     if options.only:
         step = max(1, len(population) // options.only)
         population = dict(list(population.items())[::step][: options.only])
-    train_all(population, out / "checkpoints", jobs=options.jobs)
-    clock.stage("training")
-    measure([checkpoint_of(out / "checkpoints" / n) for n in population], out / "corpus", out, options.jobs)
-    clock.stage("measuring")
+    if last >= 1:
+        train_all(population, out / "checkpoints", jobs=options.jobs)
+        clock.stage("training")
+    if last >= 2:
+        paths = [checkpoint_of(out / "checkpoints" / name) for name in population]
+        measure(paths, out / "corpus", out, options.jobs)
+        clock.stage("measuring")
+    if last >= 3:
+        analyse(out)
+        clock.stage("analysis")
+        (out / "study.md").write_text(page(out), encoding="utf-8")
+        print(f"{out / 'study.md'}: written; figures are beside it")
 
 
 class Clock:

@@ -108,7 +108,7 @@ def _jobs(plan: SetPlan, pieces: Sequence[Recording], out: Path, seed: tuple[int
         Job(
             piece,
             plan.name,
-            methods[(i + i // len(pieces)) % len(methods)],
+            methods[(i % len(pieces) + i // len(pieces)) % len(methods)],
             ways[(i // len(methods)) % len(ways)],
             (*seed, i % len(pieces)),
             folder,

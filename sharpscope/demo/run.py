@@ -14,7 +14,7 @@ import torch
 from sharpscope.analysis.correlate import Correlation, correlate, write_correlation
 from sharpscope.demo.benchmark import build_benchmark
 from sharpscope.demo.debian import fetch_speech
-from sharpscope.demo.division import divide, size_of
+from sharpscope.demo.division import DEMO_PLANS, divide
 from sharpscope.demo.speech import find_recordings
 from sharpscope.demo.training import EPOCHS, population
 from sharpscope.errors import SharpscopeError, UsageError
@@ -74,14 +74,14 @@ def run_demo(
     _prepare(folder)
     sources = _sources(speech, folder, say)
     recordings = find_recordings(Path(speech) if speech else folder / "speech", note=say)
-    division = divide(recordings, seed)
+    division = divide(recordings, seed, DEMO_PLANS)
     corpus = folder / "corpus"
     corpus.mkdir()
     (corpus / "SOURCES.txt").write_text("\n".join(sources) + "\n", encoding="utf-8")
     if (folder / "speech" / "licences").is_dir() and speech is None:
         shutil.copytree(folder / "speech" / "licences", corpus / "licences")
     say(f"{len(recordings)} pieces of speech; sets: {', '.join(division)}")
-    pairs = sum(size_of(name) for name in division)
+    pairs = sum(plan.pairs for plan in DEMO_PLANS if plan.name in division)
     with (
         ProcessPoolExecutor(
             workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
@@ -89,7 +89,9 @@ def run_demo(
         progress(pairs, "pairs of trials", show=show_progress) as meter,
     ):
         meter.describe("human speech and its copies")
-        protocols = build_benchmark(division, corpus, pool, seed=seed, meter=meter)
+        protocols = build_benchmark(
+            division, corpus, pool, plans=DEMO_PLANS, seed=seed, meter=meter
+        )
     recipes = population(corpus, seed)
     say(f"training {len(recipes)} small detectors for {EPOCHS} epochs each")
     trained = train_all(recipes, folder / "checkpoints", jobs=workers, show_progress=show_progress)

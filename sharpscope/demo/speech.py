@@ -69,7 +69,7 @@ def find_recordings(folder: Path, *, note: Callable[[str], None] = lambda _: Non
         note: Called with a line on every kind of file that was passed over.
 
     Returns:
-        Pieces of 1.6 to 4.8 s, sorted by path and time; shorter files are passed over, longer ones cut.
+        Pieces of 1.6 to 2.4 s, sorted by path and time; shorter files are passed over, longer ones cut.
 
     Raises:
         UsageError: If the folder is not there or holds nothing usable.

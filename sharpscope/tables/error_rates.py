@@ -116,13 +116,17 @@ def _caption(found: pd.DataFrame, home: str | None, by: str | None, resamples: i
     words = [f"n = {counted(found['sha256'].nunique(), 'checkpoint')}."]
     if resamples:
         words.append(
-            f"95% intervals: EER by `eer_interval`, the others by {resamples} bootstrap draws of trials, or of speakers "
-            "where each class has five."
+            f"95% intervals: EER by `eer_interval`, the others by {resamples} bootstrap draws of trials, or of "
+            "speakers where each class has five."
         )
     if by is not None:
         words.append(
             f"Lines of one {by} have no interval"
-            + (" and hold all bona fide trials of the set." if by == "attack" else " and hold its own bona fide trials.")
+            + (
+                " and hold all bona fide trials of the set."
+                if by == "attack"
+                else " and hold its own bona fide trials."
+            )
         )
     words.append(
         "No in-domain set is known, so there is neither HTER nor gap; name one with --threshold-from."

@@ -67,7 +67,7 @@ def test_a_network_that_proves_nothing_stops_in_one_line(returns: Any, word: str
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("arch", ["rawnet2", "tiny", "tiny-gru"])
+@pytest.mark.parametrize("arch", ["rawnet2", "tiny", "tiny-gru", "tiny-attention"])
 def test_weights_are_not_drawn_only_to_be_replaced(arch: str) -> None:
     """Most of the time that loading a large front-end took went into random numbers that nobody saw."""
     entry = ARCHITECTURES[arch]

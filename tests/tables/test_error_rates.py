@@ -110,7 +110,9 @@ def test_every_cell_is_what_counting_gives() -> None:
         ours = found[found["set"] == name].set_index("error")["value"].loc[list(NAMES)]
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-9)
         shown = [float(cell.text.replace("−", "-")) for cell in line[2:]]
-        rounded = [100 * v if n in ("eer", "hter", "gap") else v for n, v in zip(NAMES, expected, strict=True)]
+        rounded = [
+            100 * v if n in ("eer", "hter", "gap") else v for n, v in zip(NAMES, expected, strict=True)
+        ]
         np.testing.assert_allclose(shown, rounded, atol=0.00501)
 
 
@@ -125,7 +127,9 @@ def test_published_detectors_on_real_speech(detector: str) -> None:
         for name, part in read.groupby("set")
     }
     results, records = a_table(sets)
-    found = errors_of_table(results, records, NAMES, threshold_from="home").set_index(["set", "error"])["value"]
+    found = errors_of_table(results, records, NAMES, threshold_from="home").set_index(["set", "error"])[
+        "value"
+    ]
     home = (sets["home"]["score"].to_numpy(), sets["home"]["label"].to_numpy() == "bonafide")
     for name, part in sets.items():
         expected = by_loops(part["score"].to_numpy(), part["label"].to_numpy() == "bonafide", home)
@@ -175,7 +179,8 @@ def test_the_command_reads_the_scores_beside_the_file(tmp_path: Path) -> None:
         own = own.assign(trial=[f"t{i}" for i in range(90)], group=-1, **blank)
         write_scores(tmp_path / "results.csv", Place.of(row), own)
     done = CliRunner().invoke(
-        main, ["table", "errors", str(tmp_path / "results.csv"), "--resamples", "9", "--threshold-from", "home"]
+        main,
+        ["table", "errors", str(tmp_path / "results.csv"), "--resamples", "9", "--threshold-from", "home"],
     )
     assert done.exit_code == 0, done.output
     head, rows = cells_of(done.output)
