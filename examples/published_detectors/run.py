@@ -10,12 +10,12 @@ named and left out. What is measured already is skipped.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
 
 import sharpscope
-from sharpscope.detectors.naming import distinct_names
 
 ENDINGS = (".pth", ".pt", ".ckpt", ".safetensors", ".bin")
 MEASURES = ("sam", "asam", "loss", "grad_norm", "entropy", "margin", "sam_predicted")
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that decode audio")
     options = parser.parse_args()
     paths = readable(options.weights)
-    print(f"{len(paths)} detectors: {', '.join(distinct_names([str(p) for p in paths]))}")
+    print(f"{len(paths)} detectors: {', '.join(path.name for path in paths)}")
     results = options.out / "results.csv"
     options.out.mkdir(parents=True, exist_ok=True)
     done = sharpscope.measure(
@@ -90,4 +90,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except sharpscope.SharpscopeError as problem:
+        sys.exit(str(problem))

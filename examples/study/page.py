@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import platform
 from pathlib import Path
@@ -22,15 +23,27 @@ from sharpscope.results.table import read_results
 from sharpscope.tables.kinds import holm, sign_flip
 
 MEASURE, RHO = "sam", 0.05
-FIGURES = ("scatter", "shift", "transfer", "forest", "pairs")
+# EER on the dev set above which a detector has learnt nothing that a test could show.
+WORST_DEV = 0.35
+FIGURES = ("glance", "scatter", "shift", "transfer", "forest", "pairs")
+
+
+def learnt(out: Path) -> pd.DataFrame:
+    """Return the results of the detectors that learnt their task, judged by the dev set and no other."""
+    results = read_results(out / "results.csv")
+    runs = results[["arch", "recipe", "seed"]].drop_duplicates()
+    names = runs["arch"] + "-" + runs["recipe"] + "-" + runs["seed"].astype(int).astype(str)
+    rates = [json.loads((out / "checkpoints" / n / "done.json").read_text())["dev_eer"] for n in names]
+    kept = runs[np.array(rates) <= WORST_DEV]
+    return results.merge(kept, on=["arch", "recipe", "seed"])
 
 
 def analyse(out: Path) -> None:
     """Correlate, forecast and draw; everything lands beside the results."""
-    results = out / "results.csv"
-    found = sharpscope.correlate(results, by="arch", show_progress=True)
+    results, records = learnt(out), sharpscope.Records.beside(out / "results.csv")
+    found = sharpscope.correlate(results, by="arch", records=records, show_progress=True)
     write_correlation(found, out / "correlation")
-    told = sharpscope.forecast(results, in_domain=IN_DOMAIN, show_progress=True)
+    told = sharpscope.forecast(results, in_domain=IN_DOMAIN, records=records, show_progress=True)
     told.verdicts.to_csv(out / "verdicts.csv", index=False)
     told.audit.to_csv(out / "audit.csv", index=False)
     (out / "forecast.md").write_text(told.summary, encoding="utf-8")
@@ -40,31 +53,30 @@ def analyse(out: Path) -> None:
             results,
             out=out / f"{kind}.png",
             venue="web",
-            measure=None if kind == "pairs" else MEASURE,
+            measure=MEASURE,
             correlation=out / "correlation" / "correlations.csv",
+            records=records,
         )
 
 
 def page(out: Path) -> str:
     """Put the tables into Markdown."""
-    results = read_results(out / "results.csv")
+    everything, results = read_results(out / "results.csv"), learnt(out)
     found = pd.read_csv(out / "correlation" / "correlations.csv")
-    halves = reliabilities(out)
+    halves = reliabilities(results, sharpscope.Records.beside(out / "results.csv"))
     crossed = pd.read_csv(out / "correlation" / "transfer.csv")
     minutes = pd.read_csv(out / "minutes.csv", names=["stage", "minutes"]).groupby("stage", sort=False).sum()
     n = results["sha256"].nunique()
     parts = {
-        "How it was made": _made(results, minutes["minutes"]),
+        "How it was made": _made(everything, results, minutes["minutes"]),
         "The sets": _sets(results, halves),
-        "What each training method did": _methods(results),
-        "Table 1: error by architecture and method": sharpscope.table(
-            "recipes", out / "results.csv", baseline=BASELINE
-        ),
+        "What each training method did": _methods(everything),
+        "Table 1: error by architecture and method": sharpscope.table("recipes", results, baseline=BASELINE),
         "Table 2: does sharpness go with error on the same set?": _table_two(found),
         "From the in-domain set to the others": _transfer(crossed),
         "The forecast, audited": _forecast(out),
         "What so many detectors can show": _power(n, halves),
-        "What may be said": (out / "correlation" / "summary.md").read_text().replace("\n# ", "\n### "),
+        "What may be said": (out / "correlation" / "summary.md").read_text(encoding="utf-8").split("\n", 1)[1],
     }
     return "\n\n".join(f"## {title}\n\n{text.strip()}" for title, text in parts.items()) + "\n"
 
@@ -75,19 +87,28 @@ def lines(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, rule, *rows])
 
 
-def _made(results: pd.DataFrame, minutes: pd.Series) -> str:
+def _made(everything: pd.DataFrame, results: pd.DataFrame, minutes: pd.Series) -> str:
     sizes = {
         arch: sum(p.numel() for p in build(arch, arguments).parameters())
         for arch, arguments in ARCHITECTURES.items()
     }
     stages = ", ".join(f"{stage} {value:.0f}" for stage, value in minutes.items())
     return (
-        f"{results['sha256'].nunique()} detectors: "
+        f"{everything['sha256'].nunique()} detectors: "
         f"{', '.join(f'{arch} ({size:,} parameters)' for arch, size in sizes.items())}; {', '.join(METHODS)}; "
         f"{len(SETTINGS)} settings (learning rates {', '.join(_rates())}, each with and without augmentation), a seed "
         f"each: {', '.join(map(str, SETTINGS))}. Minutes: {stages}; {minutes.sum():.0f} in all. sharpscope "
-        f"{sharpscope.__version__}, torch {torch.__version__}, Python {platform.python_version()}."
+        f"{sharpscope.__version__}, torch {torch.__version__}, Python {platform.python_version()}. "
+        f"{everything['sha256'].nunique() - results['sha256'].nunique()} detectors with an EER above {100 * WORST_DEV:g} % "
+        f"on the dev set did not learn the task ({_unlearnt(everything, results)}); they stand in the table of training "
+        f"methods and nowhere else."
     )
+
+
+def _unlearnt(everything: pd.DataFrame, results: pd.DataFrame) -> str:
+    lost = _once(everything[~everything["sha256"].isin(set(results["sha256"]))])
+    counts = lost.drop_duplicates("sha256")["recipe"].value_counts()
+    return ", ".join(f"{recipe} {count}" for recipe, count in counts.items()) or "none"
 
 
 def _rates() -> list[str]:
@@ -117,10 +138,8 @@ def _sets(results: pd.DataFrame, halves: pd.DataFrame) -> str:
     return lines(head, rows)
 
 
-def reliabilities(out: Path) -> pd.DataFrame:
+def reliabilities(results: pd.DataFrame, records: sharpscope.Records) -> pd.DataFrame:
     """Return how far two halves of each set agree on EER and on sharpness, stepped up to the whole."""
-    results = read_results(out / "results.csv")
-    records = sharpscope.Records.beside(out / "results.csv")
     found = {}
     for name in SETS:
         scores, values = [], []
@@ -217,8 +236,9 @@ def _table_two(found: pd.DataFrame) -> str:
     joint = own[own["scope"] == "mean_within"]
     if len(joint):
         row = joint.iloc[0]
-        interval = f"{row['spearman']:.2f} [{row['spearman_low']:.2f}, {row['spearman_high']:.2f}]"
-        rows.append(["mean over sets", "", "", interval, f"{row['p']:.2g}", *[""] * 5])
+        beside = loss[loss["scope"] == "mean_within"]
+        mean_loss = f"{beside.iloc[0]['spearman']:.2f}" if len(beside) else "–"
+        rows.append(["mean over sets", "", "", f"{row['spearman']:.2f}", f"{row['p']:.2g}", *[""] * 4, mean_loss])
     head = [
         "set",
         "as published: Spearman, same trials",
@@ -275,12 +295,16 @@ def _forecast(out: Path) -> str:
                 str(left_out),
                 str(method),
                 f"{100 * part['pairs_right'].mean():.0f} %",
-                f"{part['points'].mean():.1f}",
-                f"{100 * inside:.0f} %" if inside == inside else "–",
+                _shown(part["points"].mean(), "{:.1f}"),
+                _shown(100 * inside, "{:.0f} %"),
             ]
         )
     head = ["left out", "method", "pairs in the right order", "mean error, points", "inside the interval"]
-    return lines(head, rows) + "\n\n" + (out / "forecast.md").read_text(encoding="utf-8")
+    return lines(head, rows) + "\n\n" + (out / "forecast.md").read_text(encoding="utf-8").split("\n", 1)[1].strip()
+
+
+def _shown(value: float, pattern: str) -> str:
+    return pattern.format(value) if math.isfinite(value) else "–"
 
 
 def _power(n: int, halves: pd.DataFrame) -> str:

@@ -59,9 +59,10 @@ def conclusion(report: DemoReport) -> str:
             f"correction. The plain loss on the same trials reaches {loss['spearman'].min():.2f} to "
             f"{loss['spearman'].max():.2f}.",
             f"How little that proves: {len(report.checkpoints)} tiny detectors, about {trials:.0f} trials a set "
-            "(an error rate is known to about 10 points), vocoders that nobody attacks with today. It shows that "
+            "(an error rate is known to about 6 points), vocoders that nobody attacks with today. It shows that "
             "the pipeline runs on real speech, and nothing about detectors that anyone uses.",
-            f"Left in {out}: corpus/ (with SOURCES.txt), checkpoints/, results.csv, correlation/ (tables, figures).",
+            f"Left in {out}: demo.png (all of it in one picture), corpus/ (with SOURCES.txt), checkpoints/, results.csv, "
+            "correlation/ (tables, figures).",
             f"Next: sharpscope correlate {out / 'results.csv'}    or your own detector: "
             f"sharpscope measure CHECKPOINT --sets seen={out / 'corpus' / 'seen.csv'}",
         ]
