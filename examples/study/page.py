@@ -76,7 +76,9 @@ def page(out: Path) -> str:
         "From the in-domain set to the others": _transfer(crossed),
         "The forecast, audited": _forecast(out),
         "What so many detectors can show": _power(n, halves),
-        "What may be said": (out / "correlation" / "summary.md").read_text(encoding="utf-8").split("\n", 1)[1],
+        "What may be said": (out / "correlation" / "summary.md")
+        .read_text(encoding="utf-8")
+        .split("\n", 1)[1],
     }
     return "\n\n".join(f"## {title}\n\n{text.strip()}" for title, text in parts.items()) + "\n"
 
@@ -99,9 +101,9 @@ def _made(everything: pd.DataFrame, results: pd.DataFrame, minutes: pd.Series) -
         f"{len(SETTINGS)} settings (learning rates {', '.join(_rates())}, each with and without augmentation), a seed "
         f"each: {', '.join(map(str, SETTINGS))}. Minutes: {stages}; {minutes.sum():.0f} in all. sharpscope "
         f"{sharpscope.__version__}, torch {torch.__version__}, Python {platform.python_version()}. "
-        f"{everything['sha256'].nunique() - results['sha256'].nunique()} detectors with an EER above {100 * WORST_DEV:g} % "
-        f"on the dev set did not learn the task ({_unlearnt(everything, results)}); they stand in the table of training "
-        f"methods and nowhere else."
+        f"{everything['sha256'].nunique() - results['sha256'].nunique()} detectors with an EER above "
+        f"{100 * WORST_DEV:g} % on the dev set did not learn the task ({_unlearnt(everything, results)}); they stand "
+        "in the table of training methods and nowhere else."
     )
 
 
@@ -238,7 +240,9 @@ def _table_two(found: pd.DataFrame) -> str:
         row = joint.iloc[0]
         beside = loss[loss["scope"] == "mean_within"]
         mean_loss = f"{beside.iloc[0]['spearman']:.2f}" if len(beside) else "–"
-        rows.append(["mean over sets", "", "", f"{row['spearman']:.2f}", f"{row['p']:.2g}", *[""] * 4, mean_loss])
+        rows.append(
+            ["mean over sets", "", "", f"{row['spearman']:.2f}", f"{row['p']:.2g}", *[""] * 4, mean_loss]
+        )
     head = [
         "set",
         "as published: Spearman, same trials",
@@ -300,7 +304,11 @@ def _forecast(out: Path) -> str:
             ]
         )
     head = ["left out", "method", "pairs in the right order", "mean error, points", "inside the interval"]
-    return lines(head, rows) + "\n\n" + (out / "forecast.md").read_text(encoding="utf-8").split("\n", 1)[1].strip()
+    return (
+        lines(head, rows)
+        + "\n\n"
+        + (out / "forecast.md").read_text(encoding="utf-8").split("\n", 1)[1].strip()
+    )
 
 
 def _shown(value: float, pattern: str) -> str:

@@ -22,7 +22,9 @@ from sharpscope.cli.group import main
 @click.option(
     "--baseline", default="", help="Recipe that others are compared with. [default: adam or base...]"
 )
-@click.option("--threshold-from", help="errors: in-domain set of the threshold for HTER. [default: the table's]")
+@click.option(
+    "--threshold-from", help="errors: in-domain set of the threshold for HTER. [default: the table's]"
+)
 @click.option(
     "--by", type=click.Choice(["attack", "codec"]), help="errors: a line for each attack or codec too."
 )

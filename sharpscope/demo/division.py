@@ -49,7 +49,9 @@ class SetPlan(NamedTuple):
 
 TRAIN = SetPlan("train", 400, "home", "what the detectors hear", fewest=40, repeats=2)
 DEV = SetPlan("dev", 60, "home", "chooses the epoch", fewest=8)
-SEEN_SET = SetPlan("seen", 100, "home", "in-domain: other recordings of the speakers and vocoders of training")
+SEEN_SET = SetPlan(
+    "seen", 100, "home", "in-domain: other recordings of the speakers and vocoders of training"
+)
 DEMO_PLANS = (
     TRAIN,
     DEV,

@@ -61,8 +61,8 @@ def conclusion(report: DemoReport) -> str:
             f"How little that proves: {len(report.checkpoints)} tiny detectors, about {trials:.0f} trials a set "
             "(an error rate is known to about 6 points), vocoders that nobody attacks with today. It shows that "
             "the pipeline runs on real speech, and nothing about detectors that anyone uses.",
-            f"Left in {out}: demo.png (all of it in one picture), corpus/ (with SOURCES.txt), checkpoints/, results.csv, "
-            "correlation/ (tables, figures).",
+            f"Left in {out}: demo.png (all of it in one picture), corpus/ (with SOURCES.txt), checkpoints/, "
+            "results.csv, correlation/ (tables, figures).",
             f"Next: sharpscope correlate {out / 'results.csv'}    or your own detector: "
             f"sharpscope measure CHECKPOINT --sets seen={out / 'corpus' / 'seen.csv'}",
         ]

@@ -89,9 +89,7 @@ def run_demo(
         progress(pairs, "pairs of trials", show=show_progress) as meter,
     ):
         meter.describe("human speech and its copies")
-        protocols = build_benchmark(
-            division, corpus, pool, plans=DEMO_PLANS, seed=seed, meter=meter
-        )
+        protocols = build_benchmark(division, corpus, pool, plans=DEMO_PLANS, seed=seed, meter=meter)
     recipes = population(corpus, seed)
     say(f"training {len(recipes)} small detectors for {EPOCHS} epochs each")
     trained = train_all(recipes, folder / "checkpoints", jobs=workers, show_progress=show_progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,7 @@ def _correlations(ax: Axes, found: pd.DataFrame, names: list[str]) -> None:
     """Draw the correlation from different trials filled, that from the same trials hollow."""
     ax.axvline(0, color=GREY, linewidth=0.8)
     for place, name in enumerate(names):
-        row = found.loc[name]
+        row: dict[str, Any] = found.loc[name].to_dict()
         value, low, high = (float(row[c]) for c in ("spearman", "spearman_low", "spearman_high"))
         same = float(row["spearman_same_trials"]) if "spearman_same_trials" in row else math.nan
         if math.isfinite(low) and math.isfinite(high):
@@ -94,7 +95,9 @@ def _correlations(ax: Axes, found: pd.DataFrame, names: list[str]) -> None:
             ax.plot([same], [place], "o", color=INK, markersize=7.5, markerfacecolor="none", gid="same")
     ax.set_xlim(-1.05, 1.05)
     ax.set_xticks([-1, -0.5, 0, 0.5, 1])
-    ax.set_xlabel("no ← Spearman of sharpness and error → yes\nfilled: from different trials; ring: from the same")
+    ax.set_xlabel(
+        "no ← Spearman of sharpness and error → yes\nfilled: from different trials; ring: from the same"
+    )
 
 
 def glance_caption(request: Request) -> str:
@@ -110,7 +113,7 @@ def glance_caption(request: Request) -> str:
     firm = int((rows["p_holm"] <= 0.05).sum())
     return (
         f"Left: equal error rates of {counted(request.results['sha256'].nunique(), 'detector')}. Right: Spearman's "
-        f"correlation of {request.variant.named()} with them, sharpness and error from different trials (95% interval), "
-        f"and from the same trials (ring), which share their noise. After Holm's correction {firm} of {len(rows)} differ "
-        "from 0."
+        f"correlation of {request.variant.named()} with them, sharpness and error from different trials (95% "
+        f"interval), and from the same trials (ring), which share their noise. After Holm's correction {firm} of "
+        f"{len(rows)} differ from 0."
     )

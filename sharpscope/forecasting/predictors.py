@@ -186,8 +186,8 @@ def agreement_line(seen: Seen) -> float:
         (a, b) = \arg\min \sum_{i<j} \left(\Phi^{-1}(A^t_{ij}) - a\,\Phi^{-1}(A^h_{ij}) - b\right)^2
 
     :math:`A_{ij}` is the share of trials on which detectors i and j decide alike, on the target and at home (there each
-    class weighs one half). Where accuracies lie on a line, agreements are found to lie on the same one, and those need no
-    labels. A share of 0 or 1 counts as half a trial away from it.
+    class weighs one half). Where accuracies lie on a line, agreements are found to lie on the same one, and those need
+    no labels. A share of 0 or 1 counts as half a trial away from it.
 
     Args:
         seen: The scores, in-domain ones, and those of at least two others on both sets.
@@ -210,7 +210,9 @@ def agreement_line(seen: Seen) -> float:
     """
     if seen.home is None or len(seen.others) < 2 or len(seen.others_home) != len(seen.others):
         return math.nan
-    there = _agreements(np.vstack([seen.scores, seen.others]), np.full(len(seen.scores), 1 / len(seen.scores)))
+    there = _agreements(
+        np.vstack([seen.scores, seen.others]), np.full(len(seen.scores), 1 / len(seen.scores))
+    )
     at_home = np.array([_both(one) for one in (seen.home, *seen.others_home)])
     here = _agreements(at_home, _home_weights(seen.home))
     if np.ptp(here) < 1e-9:

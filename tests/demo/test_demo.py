@@ -153,7 +153,9 @@ def test_a_repeated_recording_gives_its_halves_in_the_other_place(tmp_path: Path
         path = build_benchmark(share_out(pieces, [plan], 0), tmp_path / "corpus", pool, plans=[plan])["train"]
         before = path.stat().st_mtime_ns
         rows = pd.read_csv(path)
-        again = build_benchmark(share_out(pieces, [plan], 0), tmp_path / "corpus", pool, plans=[plan])["train"]
+        again = build_benchmark(share_out(pieces, [plan], 0), tmp_path / "corpus", pool, plans=[plan])[
+            "train"
+        ]
     assert again.stat().st_mtime_ns == before
     assert len(rows) == 16
     used = len(share_out(pieces, [plan], 0)["train"])
@@ -162,7 +164,9 @@ def test_a_repeated_recording_gives_its_halves_in_the_other_place(tmp_path: Path
         one, other = pair.values()
         waves = [soundfile.read(tmp_path / "corpus" / row["file"])[0] for row in (one, other)]
         assert len(waves[0]) == len(waves[1])
-        assert abs(np.corrcoef(*waves)[0, 1]) < 0.5  # the human half of one is the source of the other's spoof
+        assert (
+            abs(np.corrcoef(*waves)[0, 1]) < 0.5
+        )  # the human half of one is the source of the other's spoof
     spoofs = rows[rows["label"] == "spoof"]["attack"].tolist()
     assert spoofs[0] != spoofs[used]
 

@@ -93,12 +93,17 @@ def test_the_line_of_agreement_is_that_of_exact_probabilities_and_better_than_th
     truth = np.repeat([1.0, -1.0], 4000)
     quality = np.array([0.8, 1.1, 1.4, 1.7, 2.0])
     noise = [rng.normal(size=(5, 8000)) for _ in range(2)]
-    home, target = (truth * quality[:, None] * share + own for share, own in zip((1.0, 0.5), noise, strict=True))
+    home, target = (
+        truth * quality[:, None] * share + own for share, own in zip((1.0, 0.5), noise, strict=True)
+    )
     homes = [Scores(row[:4000], row[4000:]) for row in home]
     right = [stats.norm.cdf(quality * share) for share in (1.0, 0.5)]
     # Independent noise: two detectors agree where both are right or both are wrong.
     x, y = (
-        [stats.norm.ppf(a[i] * a[j] + (1 - a[i]) * (1 - a[j])) for i, j in itertools.combinations(range(5), 2)]
+        [
+            stats.norm.ppf(a[i] * a[j] + (1 - a[i]) * (1 - a[j]))
+            for i, j in itertools.combinations(range(5), 2)
+        ]
         for a in right
     )
     slope, shift = np.polyfit(x, y, 1)
