@@ -77,7 +77,8 @@ def _phased(path: Path, tally: Tally) -> Iterator[tuple[str, Trial]] | None:
     """Return the rows of a key that holds several phases, None for any other."""
     cells = _first(path)
     words = (*BONAFIDE, *SPOOF)
-    if len(cells) == 12 and cells[9].lower() in words and cells[11] in PHASES:
+    replayed = len(cells) == 12 and cells[9].lower() in words and cells[11] in PHASES
+    if replayed or (asvspoof2021_pa.is_stage_1(cells) and cells[4].lower() in words):
         return asvspoof2021_pa.key_rows(path, tally)
     if len(cells) >= 8 and cells[5].lower() in words and cells[7] in PHASES:
         return asvspoof2021.key_rows(path, tally)

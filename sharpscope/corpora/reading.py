@@ -14,6 +14,7 @@ from sharpscope.corpora.embedded_sets import find_embedded_corpus, read_embedded
 from sharpscope.corpora.finding import find_copies, find_corpus
 from sharpscope.corpora.hub_cache import SCHEME, hub_name
 from sharpscope.corpora.listing import Listing
+from sharpscope.corpora.moved import find_moved
 from sharpscope.corpora.own_list import read_own_list
 from sharpscope.corpora.pairing import PAIRINGS, balance
 from sharpscope.corpora.place import Corpus, Place
@@ -241,7 +242,19 @@ def _look(key: str, chosen: _Chosen, folder: Path, roots: Sequence[Path], listin
         trials = tuple(_trials(key, chosen, folder, roots, listing, tally))
     except UsageError as error:
         return _Copy(folder, tally, (), -1, error)
-    return _Copy(folder, tally, trials, sum(is_there(trial.path, listing.has_file) for trial in trials))
+    there = sum(is_there(trial.path, listing.has_file) for trial in trials)
+    if there < len(trials):
+        trials, notes = find_moved(trials, folder, listing, _names_of_others(key))
+        tally.notes += notes
+        there = sum(is_there(trial.path, listing.has_file) for trial in trials)
+    return _Copy(folder, tally, trials, there)
+
+
+def _names_of_others(key: str) -> set[str]:
+    """Return how folders of other corpora are called."""
+    own = {key, *(alias.lower() for alias in CORPORA[key].aliases), *CORPORA[key].partners}
+    names = {name.lower() for other, one in CORPORA.items() for name in (other, *one.aliases)}
+    return names - own
 
 
 def _trials(
