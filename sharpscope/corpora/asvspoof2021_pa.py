@@ -25,8 +25,8 @@ def _key(place: Place) -> Path:
         if path.parent.name != "ASV" and len(first) in {7, 12} and first[1].startswith("PA_E_"):
             return path
     raise UsageError(
-        f"{place.folder}: no key of ASVspoof 2021 PA; looked for trial_metadata.txt of 12 columns (7 in stage 1) in keys/PA/CM/. "
-        "The keys are an archive of their own: PA-keys-full.tar.gz at https://www.asvspoof.org"
+        f"{place.folder}: no key of ASVspoof 2021 PA; looked for trial_metadata.txt of 12 columns, 7 in stage 1, in "
+        "keys/PA/CM/. The keys are an archive of their own: PA-keys-full.tar.gz at https://www.asvspoof.org"
     )
 
 
