@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import click
 
 from sharpscope.cli.group import main
 
+# Findings of one kind that are printed; a wrong copy may have thousands.
+SHOWN = 20
+
 
 @main.command()
 @click.option("--data", type=click.Path(), envvar="SHARPSCOPE_DATA", help="Folder that holds the corpora.")
 @click.option("--check", metavar="SET", help="Open every file of one set, named as for measure --sets.")
-@click.option("--verify", metavar="KEY", help="Compare a copy with published counts; look through its audio.")
+@click.option(
+    "--verify",
+    metavar="KEY",
+    help="Compare a copy with published counts; look through its audio. Also name=LIST.",
+)
 @click.option("--sample", type=int, default=500, show_default=True, help="Files --verify decodes; 0 for all.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable, with licence and address of each.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -108,8 +116,14 @@ def _verify(spec: str, data: str | None, sample: int, as_json: bool, quiet: bool
                 part.note,
             )
             click.echo("  ".join(cell for cell in cells if cell))
+        shown: Counter[str] = Counter()
         for finding in done.findings:
-            click.echo(f"{finding.kind}: {finding.trial} ({finding.path}): {finding.detail}")
+            shown[finding.kind] += 1
+            if shown[finding.kind] <= SHOWN:
+                click.echo(f"{finding.kind}: {finding.trial} ({finding.path}): {finding.detail}")
+        for kind, number in shown.items():
+            if number > SHOWN:
+                click.echo(f"{kind}: {number - SHOWN} more; --json names them all")
         for label, rates in done.rates.items():
             click.echo(f"{label}: {', '.join(f'{n} files of {rate} Hz' for rate, n in rates.items())}")
         for note in done.notes:
@@ -117,7 +131,9 @@ def _verify(spec: str, data: str | None, sample: int, as_json: bool, quiet: bool
     click.echo(f"{done.title}: {done.files} files compared, {done.decoded} decoded", err=True)
     if not done.sound:
         lacking = sum(not part.whole and part.published is not None for part in done.parts)
+        missing = sum(part.missing or 0 for part in done.parts)
+        counted = f"{lacking} parts differ from what is published, " if done.source else ""
         raise SharpscopeError(
-            f"{done.key}: {lacking} parts differ from what is published, {len(done.findings)} files are at fault; "
-            f"get it at {done.source}"
+            f"{done.key}: {counted}{missing} files are missing, {len(done.findings)} are at fault"
+            + (f"; get it at {done.source}" if done.source else "")
         )

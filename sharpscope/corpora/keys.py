@@ -27,11 +27,13 @@ class Key(NamedTuple):
         trials: With labels; their paths mean nothing.
         taken: Trials by phase; empty for a key without phases.
         left: Trials of the phases that were not asked for.
+        notes: What else to know of how it was read, such as what 0 and 1 were taken to mean.
     """
 
     trials: tuple[Trial, ...]
     taken: Counter[str]
     left: Counter[str]
+    notes: tuple[str, ...] = ()
 
 
 def read_labels(path: Path, part: str = "") -> Key:
@@ -50,7 +52,8 @@ def read_labels(path: Path, part: str = "") -> Key:
     tally = Tally()
     phased = _phased(path, tally)
     if phased is None:
-        return Key(tuple(_plain(path, tally, part)), Counter(), Counter())
+        trials_read = tuple(_plain(path, tally, part))
+        return Key(trials_read, Counter(), Counter(), tuple(tally.notes))
     asked = set(part.split("+")) if part else {"eval"}
     if asked - {*PHASES, "all"}:
         raise UsageError(f"{path}: no phase '{part}'; it is one of {', '.join(PHASES)} or all")
