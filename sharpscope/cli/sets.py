@@ -107,6 +107,7 @@ def _verify(spec: str, data: str | None, sample: int, as_json: bool, quiet: bool
                 "" if known is None else f"{known[0]}/{known[1]}" if known[0] is not None else f"{known[2]}"
             )
             verdict = {None: "no published count", True: "whole", False: "differs"}[part.whole]
+            verdict = "" if part.bonafide is None else verdict
             missing = f", {part.missing} missing" if part.missing else ""
             cells = (
                 part.part or "all",
@@ -130,10 +131,12 @@ def _verify(spec: str, data: str | None, sample: int, as_json: bool, quiet: bool
             click.echo(f"note: {note}")
     click.echo(f"{done.title}: {done.files} files compared, {done.decoded} decoded", err=True)
     if not done.sound:
-        lacking = sum(not part.whole and part.published is not None for part in done.parts)
-        missing = sum(part.missing or 0 for part in done.parts)
-        counted = f"{lacking} parts differ from what is published, " if done.source else ""
-        raise SharpscopeError(
-            f"{done.key}: {counted}{missing} files are missing, {len(done.findings)} are at fault"
-            + (f"; get it at {done.source}" if done.source else "")
-        )
+        read = [part for part in done.parts if part.bonafide is not None]
+        counts = {
+            "parts not there": len(done.parts) - len(read),
+            "parts other than published": sum(part.whole is False for part in read),
+            "files missing": sum(part.missing or 0 for part in read),
+            "files at fault": len(done.findings),
+        }
+        said = ", ".join(f"{what} {number}" for what, number in counts.items() if number)
+        raise SharpscopeError(f"{done.key}: {said}" + (f"; get it at {done.source}" if done.source else ""))

@@ -257,10 +257,15 @@ def _heard(path: str) -> tuple[int, str, str]:
     """Decode a file whole: (rate, what is wrong with it, in words)."""
     try:
         info = soundfile.info(open_audio(path))
+    except (soundfile.SoundFileError, SharpscopeError, OSError, RuntimeError) as error:
+        return 0, "undecodable", _reason(path, error)
+    try:
         short = cut(path)
         wave = np.ones(1) if short else read_audio(path)
     except (soundfile.SoundFileError, SharpscopeError, OSError, RuntimeError) as error:
-        return 0, "undecodable", str(error).removeprefix(f"{path}: ")
+        # Its head is whole, so that it is of the right kind and ends, or breaks, too soon.
+        announced = f"announces {info.frames} samples and does not decode to its end"
+        return info.samplerate, "cut", f"{announced}: {_reason(path, error)}"
     if short:
         return info.samplerate, "cut", short
     # Compressed files announce their length as well; MP3 pads it.
@@ -269,6 +274,14 @@ def _heard(path: str) -> tuple[int, str, str]:
     if not wave.any():
         return info.samplerate, "silent", "every sample is zero"
     return info.samplerate, "", ""
+
+
+def _reason(path: str, error: Exception) -> str:
+    """Say why a file does not open, without its name, which stands before."""
+    with contextlib.suppress(OSError, SharpscopeError):
+        if not size_of(path):
+            return "an empty file"
+    return str(error).removeprefix(f"{path}: ").removeprefix(f"Error opening '{path}': ")
 
 
 def _odd_rates(rows: pd.DataFrame, of: dict[int, int]) -> list[Finding]:

@@ -104,6 +104,41 @@ def test_cut_files(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.usefixtures("published")
+def test_what_is_wrong_is_called_by_its_kind(tmp_path: Path) -> None:
+    folder = copy_of_itw(tmp_path)
+    soundfile.write(folder / "1.flac", 0.1 * np.random.default_rng(1).standard_normal(8000), 16_000)
+    whole = (folder / "1.flac").read_bytes()
+    (folder / "1.flac").write_bytes(whole[: len(whole) // 2])
+    (folder / "1.wav").unlink()
+    (folder / "2.wav").write_bytes(b"")
+    (folder / "4.wav").write_bytes(b"no audio at all")
+    found = {
+        finding.trial: (finding.kind, finding.detail) for finding in verify("itw", data=tmp_path).findings
+    }
+    assert found["1.wav"][0] == "cut"
+    assert "announces 8000 samples and does not decode to its end" in found["1.wav"][1]
+    assert found["2.wav"] == ("undecodable", "an empty file")
+    assert found["4.wav"] == ("undecodable", "Format not recognised.")
+
+
+@pytest.mark.usefixtures("published")
+def test_parts_that_are_not_there_are_not_said_to_differ(tmp_path: Path) -> None:
+    folder = tmp_path / "LA/ASVspoof2019_LA_eval/flac"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "LA_E_1.flac", 0.1 * np.random.default_rng(1).standard_normal(800), 16_000)
+    (tmp_path / "LA/ASVspoof2019.LA.cm.eval.trl.txt").write_text(
+        "s LA_E_1 - - bonafide\ns LA_E_2 - A07 spoof\n"
+    )
+    shown = CliRunner().invoke(main, ["sets", "--data", str(tmp_path), "--verify", "19la", "--quiet"])
+    assert shown.exit_code == 1
+    train, _, evaluation = shown.stdout.splitlines()[:3]
+    assert train.startswith("train  not there  published 2580/22800  /")
+    assert evaluation.startswith("eval  1/0  published 7355/63882  differs, 1 missing")
+    said = "parts not there 2, parts other than published 1, files missing 1; get it at https://datashare"
+    assert said in shown.stderr
+
+
+@pytest.mark.usefixtures("published")
 def test_the_command_prints_and_ends_as_the_copy_is(tmp_path: Path) -> None:
     folder = copy_of_itw(tmp_path)
     runner = CliRunner()
@@ -182,7 +217,7 @@ def test_a_list_of_one_s_own_has_no_published_count_and_is_looked_through(tmp_pa
     assert [(finding.kind, finding.trial) for finding in done.findings] == [("duplicate", "2.wav")]
     shown = CliRunner().invoke(main, ["sets", "--verify", f"mine={folder / 'l.csv'}", "--quiet"])
     assert shown.exit_code == 1
-    assert "mine: 0 files are missing, 1 are at fault" in shown.stderr
+    assert "mine: files at fault 1" in shown.stderr
     assert "get it" not in shown.stderr
 
 
