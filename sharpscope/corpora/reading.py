@@ -242,17 +242,10 @@ def _look(key: str, chosen: _Chosen, folder: Path, roots: Sequence[Path], listin
         return _Copy(folder, tally, (), -1, error)
     there = sum(is_there(trial.path, listing.has_file) for trial in trials)
     if there < len(trials):
-        trials, notes = find_moved(trials, folder, listing, _names_of_others(key))
+        trials, notes = find_moved(trials, folder, listing, key)
         tally.notes += notes
         there = sum(is_there(trial.path, listing.has_file) for trial in trials)
     return _Copy(folder, tally, trials, there)
-
-
-def _names_of_others(key: str) -> set[str]:
-    """Return how folders of other corpora are called."""
-    own = {key, *(alias.lower() for alias in CORPORA[key].aliases), *CORPORA[key].partners}
-    names = {name.lower() for other, one in CORPORA.items() for name in (other, *one.aliases)}
-    return names - own
 
 
 def _trials(

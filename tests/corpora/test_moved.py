@@ -156,3 +156,26 @@ def test_a_name_that_two_trials_share_is_not_guessed(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="none of its 2 audio files is there"):
         read_set("decro", data=tmp_path)
+
+
+def test_a_vocoder_s_copies_are_not_taken_for_the_originals(tmp_path: Path) -> None:
+    # WaveGlow's files in WaveFake are called like LJSpeech's, which DiffSSD's table names and the user has not.
+    real = [f"LJ001-{i:04}" for i in range(4)]
+    rows = [f"real_speech/ljspeech/{stem}.wav,real,real,ljspeech,test,0" for stem in real]
+    lay(tmp_path, tuple(f"generated_audio/ljspeech_waveglow/{stem}.wav" for stem in real),
+        {"train_val_test_splits.csv": ("filename,method_name,category,source,set,target", *rows)})  # fmt: skip
+    with pytest.raises(UsageError, match="none of its 4 audio files is there"):
+        read_set("diffssd", data=tmp_path)
+    (tmp_path / "generated_audio").rename(tmp_path / "their_audio")
+    with pytest.raises(UsageError, match="none of its 4 audio files is there"):
+        read_set("diffssd", data=tmp_path)
+
+
+def test_originals_of_a_spoof_only_corpus_are_not_looked_for_among_its_fakes(tmp_path: Path) -> None:
+    header = "path|original_file|language|model_name|transcript"
+    row = "./fake/{0}/m/{1}.wav|en_US/by_book/female/s/b/wavs/o.wav|{0}|m|x"
+    lay(tmp_path, ("fake/de/m/g.wav", "fake/en/m/o.wav", "real/en_US/x.wav"),
+        {f"fake/{a}/m/meta.csv": (header, row.format(a, b)) for a, b in (("de", "g"), ("en", "o"))})  # fmt: skip
+    # The English fake is called like the German one's original, which is not there.
+    trials = read_set("mlaad@de", data=tmp_path, skip_missing=True)
+    assert (classes(trials), trials.skipped) == ((0, 1), 1)
