@@ -56,7 +56,8 @@ Trials of a fake and its original share a `pair` in CFAD, Codecfake, CodecFake, 
 EmoFake, J-SPAW2, LibriSeVoc, MLAAD, ODSS, ReplayDF and WaveFake, whose tables or file names tell which belong together.
 
 `python -m benchmarks.full_size_lists` lays corpora out at full size with made-up names and reads them to the published
-counts, class by class and part by part ([those that were run](performance.md)). How far a reader was held against something real stands with each corpus.
+counts, class by class and part by part ([those that were run](performance.md)). How far a reader was held against
+something real stands with each corpus.
 
 The audio of no corpus comes with sharpscope. Licences are those that the authors state; where they were not
 verified, it says so.
