@@ -183,7 +183,11 @@ def _test(head: Mapping[str, Any], p: float, by: str) -> str:
     cost = {"one test": "", "": ""}.get(by, f", {by}" if head["fixed"] else f", adjusted by {by}")
     fixed = f", fixed as {head['fixed']}" if head["fixed"] else ""
     units = counted(_n(head), "checkpoint") if _n(head) == head["n"] else f"{_n(head)} runs"
-    return f"{p_words(p)} (permuting {units}{over}{side}{cost}{fixed}; no trial is in both sharpness and error rate)"
+    alike = (
+        ", each only with those that have numbers on the same sets" if "lack numbers" in head["note"] else ""
+    )
+    how = f"permuting {units}{over}{alike}{side}{cost}{fixed}"
+    return f"{p_words(p)} ({how}; no trial is in both sharpness and error rate)"
 
 
 def _too_few(n: int, pieces: int) -> Verdict:
@@ -233,7 +237,7 @@ def _not_shown(
 ) -> Verdict:
     alone = sharp[(sharp["scope"] == "set") & sharp["p_holm"].notna()]
     held = int((alone["p_holm"] <= LEVEL).sum())
-    largest = "" if head["fixed"] else "the largest correlation, "
+    largest = "" if by in ("one test", "fixed beforehand") else "the largest correlation, "
     sets = "Over all sets nothing" if head["scope"] == "mean_within" and held else "Nothing here"
     single = f"; in single sets {held} of {len(alone)} tests hold after Holm's correction" if held else ""
     least = minimum_detectable(_n(head))
