@@ -16,9 +16,10 @@ from sharpscope.analysis.against import against as put_error
 from sharpscope.analysis.against import error_on_trials
 from sharpscope.analysis.clusters import Clusters, find_clusters
 from sharpscope.analysis.correlation_rows import N_BOOTSTRAP, correlations
-from sharpscope.analysis.cross_half import N_SPLITS, HalvesOfSets
+from sharpscope.analysis.cross_half import N_SPLITS
 from sharpscope.analysis.evidence import evidence_rows
 from sharpscope.analysis.field_rows import field_rows
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.mixed_model import mixed_model
 from sharpscope.analysis.primary import fix_way
 from sharpscope.analysis.sentinels import sentinel_rows

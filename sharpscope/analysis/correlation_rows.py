@@ -12,7 +12,8 @@ import pandas as pd
 from sharpscope.analysis import comparisons as comparing
 from sharpscope.analysis import permutation, rank_correlation
 from sharpscope.analysis.confounding import within_strata
-from sharpscope.analysis.cross_half import Halves, HalvesOfSets, correlate_halves
+from sharpscope.analysis.cross_half import Halves, correlate_halves
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.mean_interval import interval_of_mean
 from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over_ways, ranks_of
 from sharpscope.analysis.rank_correlation import FEWEST
