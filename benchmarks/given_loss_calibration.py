@@ -2,9 +2,9 @@
 
     python -m benchmarks.given_loss_calibration [RUNS]
 
-The audit's designs: sharpness and error rate follow the loss and nothing else, and all three are noisy. Noise of one half
-of the trials moves all that is measured on it. Beside the answer stands the partial correlation that takes the measured
-loss for the true one, of all trials.
+The audit's designs: sharpness and error rate follow the loss and nothing else, and all three are noisy. Noise of one
+half of the trials moves all that is measured on it. Beside the answer stands the partial correlation that takes the
+measured loss for the true one, of all trials.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def other_loadings(rng: np.random.Generator, n: int, k: int, reliability: float)
 
 
 def one_margin(rng: np.random.Generator, n: int, k: int, trials: int) -> Study:
-    """Detectors differ in one number, their mean margin: sharpness is another function of it, measured on the same trials."""
+    """Detectors differ in their mean margin alone, and sharpness is another function of it than the loss."""
     mean = 1.6 + 0.3 * rng.normal(size=(n, 1))
     x, z, y = ([], []), ([], []), ([], [])  # type: tuple[list[np.ndarray], list[np.ndarray]], ...
     for _ in range(k):
@@ -159,8 +159,8 @@ def _truth(adds: float, reliability: float) -> float:
 
 def run(runs: int = 2_000) -> None:
     """Print the table as Markdown."""
-    head = "| design | checkpoints x sets, reliability | rejects | 90 % covers | 95 % covers | given | loss taken as true |"
-    print(f"{head}\n|---|---|---|---|---|---|---|")
+    head = "| design | checkpoints x sets, reliability | rejects | 90 % covers | 95 % covers | given "
+    print(f"{head}| loss taken as true |\n|---|---|---|---|---|---|---|")
     for name, (design, cases) in DESIGNS.items():
         for n, k, reliability in cases:
             rng = np.random.default_rng([n, k, int(1000 * reliability)])

@@ -135,7 +135,7 @@ def correlate(
             table, seed=seed, n_resamples=n_resamples, advance=meter.advance
         )
         meter.describe("asking further")
-        answers = robustness.ask(table, records=records, seed=seed, advance=meter.advance)
+        answers = robustness.ask(table, halves=halves, seed=seed, advance=meter.advance)
         answers = _with_more(answers, table, clusters, by, seed)
         meter.describe("from set to set")
         matrix = transfer(table, halves, seed=seed, advance=meter.advance)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.analysis import comparisons as comparing
-from sharpscope.analysis import permutation, rank_correlation
+from sharpscope.analysis import given_loss, permutation, rank_correlation
 from sharpscope.analysis.confounding import within_strata
 from sharpscope.analysis.cross_half import Halves, correlate_halves
-from sharpscope.analysis.halves_of_sets import HalvesOfSets
+from sharpscope.analysis.halves_of_sets import PAIRS, SPEAKERS, TRIALS, HalvesOfSets
 from sharpscope.analysis.mean_interval import interval_of_mean
 from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over_ways, ranks_of
 from sharpscope.analysis.rank_correlation import FEWEST
@@ -51,6 +51,8 @@ COLUMNS = (
     "shared_noise",
     "p_headline",
     "n_runs",
+    "halves_by",
+    *given_loss.COLUMNS,
 )
 # Where sharpness and error rate come from: the test of record, and what papers print.
 CROSS_HALF, SAME_TRIALS = "cross-half", "same trials"
@@ -74,8 +76,9 @@ def correlations(
     """
     rows: list[dict[str, Any]] = []
     for way, part in _groups(table, WAY):
-        rows += [_set_row(way, place, cells, seed, halves) for place, cells in _groups(part, PLACE)]
-        rows += _joint_rows(way, part, seed, halves)
+        loss = given_loss.loss_beside(table, way)
+        rows += [_set_row(way, place, cells, loss, seed, halves) for place, cells in _groups(part, PLACE)]
+        rows += _joint_rows(way, part, loss, seed, halves)
         if by is not None:
             rows += [_within_row(way, place, cells, by, seed) for place, cells in _groups(part, PLACE)]
         advance()
@@ -99,11 +102,16 @@ def _pairs(cells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def _blank(scope: str, way: dict[str, Any], place: dict[str, Any]) -> dict[str, Any]:
-    return {**dict.fromkeys(COLUMNS, math.nan), "note": "", **way, **place, "scope": scope}
+    return {**dict.fromkeys(COLUMNS, math.nan), "note": "", "halves_by": "", **way, **place, "scope": scope}
 
 
 def _set_row(
-    way: dict[str, Any], place: dict[str, Any], cells: pd.DataFrame, seed: int, halves: HalvesOfSets
+    way: dict[str, Any],
+    place: dict[str, Any],
+    cells: pd.DataFrame,
+    loss: pd.DataFrame,
+    seed: int,
+    halves: HalvesOfSets,
 ) -> dict[str, Any]:
     x, y, dropped = _pairs(cells)
     n = len(x)
@@ -125,8 +133,19 @@ def _set_row(
             notes.append("fewer than 5 checkpoints cannot reach 5 %")
         row |= {"evidence": SAME_TRIALS, "spearman_same_trials": row["spearman"], "p_same_trials": row["p"]}
         finite = cells[np.isfinite(cells["value"]) & np.isfinite(cells["eer"])].sort_values("sha256")
-        row |= _across_halves(halves.of(finite), seed)
+        across = _across_halves(halves.of(finite), seed)
+        if across:
+            across["halves_by"] = halves.kept_apart[str(place["set"]), str(place["subset"])]
+            across |= _added(way, finite, loss, halves)
+        row |= across
     return {**row, "note": "; ".join(notes)}
+
+
+def _added(
+    way: dict[str, Any], part: pd.DataFrame, loss: pd.DataFrame, halves: HalvesOfSets
+) -> dict[str, float]:
+    """Return what a measure of sharpness adds to the loss; nothing of a control."""
+    return {} if is_control(str(way["measure"])) else given_loss.cells_given_loss(part, loss, halves)
 
 
 def _across_halves(found: Halves | None, seed: int) -> dict[str, Any]:
@@ -171,7 +190,7 @@ def _wide(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _joint_rows(
-    way: dict[str, Any], part: pd.DataFrame, seed: int, halves: HalvesOfSets
+    way: dict[str, Any], part: pd.DataFrame, loss: pd.DataFrame, seed: int, halves: HalvesOfSets
 ) -> list[dict[str, Any]]:
     x, y = _wide(part)
     n, k = x.shape
@@ -202,6 +221,12 @@ def _joint_rows(
             # The interval above is of the same trials; it says nothing of the mean across halves.
             row |= {"spearman_low": math.nan, "spearman_high": math.nan}
             row["note"] = f"{over.n_sets} of {k} sets, lowest {over.lowest:.2f}"
+            kept = {
+                halves.kept_apart[str(a), str(b)] for a, b in zip(part["set"], part["subset"], strict=True)
+            }
+            # Of several sets the weakest is what may be said.
+            row["halves_by"] = max(kept, key=(SPEAKERS, PAIRS, TRIALS).index)
+            row |= _added(way, part, loss, halves)
     cells_x, cells_y = x.ravel(), y.ravel()
     cloud = _blank("pooled", way, nowhere)
     cloud |= {"n": len(cells_x), "spearman": rank_correlation.spearman(cells_x, cells_y)}

@@ -53,7 +53,8 @@ def evidence_rows(
         seed: Of random orders.
 
     Returns:
-        Columns ``COLUMNS``; the question is "clusters_as_one" or "within_arch", "within_recipe".
+        Columns ``COLUMNS``; the question is "clusters_as_one", "seeds_as_one" where a recipe has several checkpoints,
+        or "within_arch", "within_recipe".
 
     Raises:
         UsageError: If the grouping is unknown.
@@ -77,6 +78,11 @@ def _answers(
     found = _test(x, y, clusters, level, inside, seed)
     given = f"{level}s" if inside is None else f"{level}s inside {inside}s"
     yield {"question": "clusters_as_one", "given": given} | _row(found)
+    recipes = cluster_labels(clusters, x.index, "recipe")
+    if recipes.max() + 1 < len(recipes):
+        as_one = found if (level, inside) == ("recipe", None) else _test(x, y, clusters, "recipe", None, seed)
+        note = "; ".join(part for part in (f"means of {len(recipes)} checkpoints", as_one.note) if part)
+        yield {"question": "seeds_as_one", "given": ""} | _row(as_one) | {"note": note}
     if by is not None:
         unit = "recipe" if by == "arch" else "run"
         found = _test(x, y, clusters, unit, by, seed)

@@ -1,8 +1,8 @@
 r"""What a noisy covariate leaves of a correlation: each half of the trials is the other's instrument.
 
-Sharpness x and the loss z are measured on one half of the trials, the error rate y and the loss w on the other. Noise of
-one half is in nothing of the other, so that correlations across halves are those of what is measured, each shrunk by its
-own reliability, and the shrinkage cancels in
+Sharpness x and the loss z are measured on one half of the trials, the error rate y and the loss w on the other. Noise
+of one half is in nothing of the other, so that correlations across halves are those of what is measured, each shrunk by
+its own reliability, and the shrinkage cancels in
 
 .. math:: \tau = r_{zw} r_{xy} - r_{xw} r_{zy}
 
@@ -150,7 +150,9 @@ def given_noisy(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray) -> G
     total = float(each.sum())
     # NaN must fail here too.
     if not reliability >= WEAKEST:
-        return _nothing(n, reliability, f"the covariate's halves agree by {reliability:.2f} only, no instrument")
+        return _nothing(
+            n, reliability, f"the covariate's halves agree by {reliability:.2f} only, no instrument"
+        )
     if not left > SAME:
         return _nothing(n, reliability, "the covariate leaves nothing of the measure or the error rate")
     if reliability > NEARLY_EXACT:
