@@ -13,8 +13,8 @@ import pandas as pd
 
 from sharpscope.analysis.clusters import find_clusters
 from sharpscope.analysis.correlation_rows import correlations
-from sharpscope.analysis.cross_half import HalvesOfSets
 from sharpscope.analysis.evidence import evidence_rows
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.verdict import Verdict, judge
 from sharpscope.results.comparable import eligible_rows
 from sharpscope.results.records import KNOWN_OF_TRIALS, Place, Records

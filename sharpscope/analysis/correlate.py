@@ -17,9 +17,10 @@ from sharpscope.analysis.against import against as put_error
 from sharpscope.analysis.against import error_on_trials
 from sharpscope.analysis.clusters import Clusters, find_clusters
 from sharpscope.analysis.correlation_rows import N_BOOTSTRAP, correlations
-from sharpscope.analysis.cross_half import N_SPLITS, HalvesOfSets
+from sharpscope.analysis.cross_half import N_SPLITS
 from sharpscope.analysis.evidence import evidence_rows
 from sharpscope.analysis.field_rows import field_rows
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.mixed_model import mixed_model
 from sharpscope.analysis.new_set import new_set_rows
 from sharpscope.analysis.primary import fix_way
@@ -142,7 +143,7 @@ def correlate(
             table, seed=seed, n_resamples=n_resamples, advance=meter.advance
         )
         meter.describe("asking further")
-        answers = robustness.ask(table, records=records, seed=seed, advance=meter.advance)
+        answers = robustness.ask(table, halves=halves, seed=seed, advance=meter.advance)
         answers = _with_more(answers, table, clusters, by, seed, halves)
         meter.describe("from set to set")
         matrix = transfer(table, halves, seed=seed, advance=meter.advance)

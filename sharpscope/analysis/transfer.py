@@ -17,7 +17,8 @@ from sharpscope.analysis import permutation
 from sharpscope.analysis.adjustment import holm
 from sharpscope.analysis.clustered_tests import one_value_each
 from sharpscope.analysis.clusters import find_clusters
-from sharpscope.analysis.cross_half import HalvesOfSets, combined
+from sharpscope.analysis.cross_half import combined
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.rank_correlation import (
     EXACT_UP_TO,
     FEWEST,
