@@ -14,11 +14,11 @@ import numpy as np
 
 from sharpscope.analysis import permutation
 from sharpscope.analysis.clustered_tests import FEWEST_ORDERS, one_value_each
+from sharpscope.analysis.confounding import n_orders
 from sharpscope.analysis.cross_half import Halves, combined
 from sharpscope.analysis.rank_correlation import (
     EXACT_UP_TO,
     FEWEST,
-    N_PERMUTATIONS,
     TWO_SIDED,
     orders,
     p_of,
@@ -159,11 +159,11 @@ def _orders(found: Ranks, rng: int) -> tuple[np.ndarray, bool]:
     """Return orders that leave every piece in its stratum, and whether they are all there are."""
     n = len(found.x)
     if found.strata is None:
-        return orders(n, rng=rng), n <= EXACT_UP_TO
+        return orders(n, rng=rng, n_permutations=n_orders(found.x[:, :, 0])), n <= EXACT_UP_TO
     strata = [np.flatnonzero(found.strata == stratum) for stratum in np.unique(found.strata)]
     if found.n_orders > math.factorial(EXACT_UP_TO) + 0.5:
         generator = np.random.default_rng(rng)
-        order = np.tile(np.arange(n, dtype=np.int32), (N_PERMUTATIONS, 1))
+        order = np.tile(np.arange(n, dtype=np.int32), (n_orders(found.x[:, :, 0]), 1))
         for inside in strata:
             order[:, inside] = generator.permuted(order[:, inside], axis=1)
         return order, False

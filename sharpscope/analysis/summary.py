@@ -181,7 +181,7 @@ def _missing(table: pd.DataFrame) -> str:
 
 
 def _lacking(note: str) -> Iterator[str]:
-    for part in note.split(", "):
+    for part in note.split("; "):
         if "lack numbers" in part or "without halves" in part or "too few orders" in part:
             yield part
 

@@ -15,7 +15,7 @@ from sharpscope.analysis.correlate import correlate
 from sharpscope.analysis.permutation import max_t_p
 from sharpscope.analysis.reliability import read_scores, split_half, split_half_eer
 from sharpscope.analysis.robustness import COLUMNS, ask, mean_within
-from sharpscope.analysis.summary import trust
+from sharpscope.analysis.trust import trust
 from sharpscope.errors import UsageError
 from sharpscope.results.records import (
     KNOWN_OF_TRIALS,
