@@ -129,7 +129,7 @@ def new_set_rows(table: pd.DataFrame, halves: HalvesOfSets) -> pd.DataFrame:
             x, y = (one_value_each(side[:, :, split], labels) for side in (cells.x, cells.y))
             complete = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
             each.append(predict_new_set(x[complete], y[complete], corpora))
-        middle = sorted(each, key=lambda one: np.nan_to_num(one.estimate, nan=-2.0))[len(each) // 2]
+        middle = sorted(each, key=lambda one: float(np.nan_to_num(one.estimate, nan=-2.0)))[len(each) // 2]
         spread = "" if math.isnan(middle.spread) else f"spread between sets {middle.spread:.2f}; "
         rows.append(
             {

@@ -139,15 +139,15 @@ def _ranked(values: np.ndarray, known: np.ndarray, strata: np.ndarray | None) ->
     n, k, splits = values.shape
     if known.all() and strata is None:
         return standardised_ranks(values.reshape(n, -1)).reshape(n, k, splits)
-    found = np.zeros(values.shape)
+    found, marks = np.zeros(values.shape), np.zeros(n, dtype=int) if strata is None else strata
     for j in range(k):
         here = known[:, j]
         if not here.any():
             found[:, j] = np.nan
             continue
         ranked = ranks(values[here, j])
-        for stratum in np.unique(strata[here]) if strata is not None else (None,):
-            inside = slice(None) if stratum is None else strata[here] == stratum  # type: ignore[index]
+        for stratum in np.unique(marks[here]):
+            inside = marks[here] == stratum
             ranked[inside] -= ranked[inside].mean(axis=0)
         length = np.sqrt((ranked**2).sum(axis=0))
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -283,7 +283,8 @@ def _adjusted(families: Sequence[Sequence[Ranks]], rng: int) -> list[list[float]
 
 def _alike(one: Ranks, other: Ranks) -> bool:
     """Tell whether two hold the same pieces, exchanged among the same."""
-    if (one.strata is None) != (other.strata is None):
-        return False
-    same = one.strata is None or np.array_equal(one.strata, other.strata)  # type: ignore[arg-type]
+    if one.strata is None or other.strata is None:
+        same = one.strata is other.strata
+    else:
+        same = np.array_equal(one.strata, other.strata)
     return same and np.array_equal(one.pieces, other.pieces)
