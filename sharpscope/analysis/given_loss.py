@@ -75,7 +75,8 @@ def loss_beside(table: pd.DataFrame, way: dict[str, Any]) -> pd.DataFrame:
         if name in ("m", "preset"):
             missing = table[name].isna() & pd.isna(way[name])
             same &= (table[name] == way[name]) | missing
-    return table[same & (way["measure"] != LOSS)]
+    found: pd.DataFrame = table[same & (way["measure"] != LOSS)]
+    return found
 
 
 def cells_given_loss(part: pd.DataFrame, loss: pd.DataFrame, halves: HalvesOfSets) -> dict[str, float]:

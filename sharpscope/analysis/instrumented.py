@@ -12,6 +12,7 @@ loss's noise for nothing, a partial correlation rejects up to 92 % of such studi
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -63,7 +64,7 @@ class Given(NamedTuple):
         """
         if not math.isfinite(self.estimate):
             return math.nan, math.nan
-        half = float(stats.t.ppf((1 + confidence) / 2, self.n - 3)) * self.stderr
+        half = _quantile((1 + confidence) / 2, self.n - 3) * self.stderr
         return max(-1.0, self.estimate - half), min(1.0, self.estimate + half)
 
     def adds_at_most(self) -> float:
@@ -101,6 +102,12 @@ class Given(NamedTuple):
             return math.nan
         reach = float(stats.norm.ppf(0.95) + stats.norm.ppf((1 + power) / 2)) * self.stderr / most
         return float(math.ceil(3 + (self.n - 3) * reach**2))
+
+
+@functools.lru_cache(maxsize=64)
+def _quantile(chance: float, freedom: int) -> float:
+    """Return the quantile of Student's t, which costs more to look up than all else here."""
+    return float(stats.t.ppf(chance, freedom))
 
 
 def given_noisy(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray) -> Given:
@@ -146,7 +153,7 @@ def given_noisy(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray) -> G
     if not usable.any():
         return _nothing(n, math.nan, "one of the columns is constant on every set")
     values = [one[:, usable] for one in values]
-    each, left, reliability = _score(*values)
+    each, left, reliability = _score(*(one[:, usable] for one in ranked))
     total = float(each.sum())
     # NaN must fail here too.
     if not reliability >= WEAKEST:
@@ -156,8 +163,10 @@ def given_noisy(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray) -> G
     if not left > SAME:
         return _nothing(n, reliability, "the covariate leaves nothing of the measure or the error rate")
     if reliability > NEARLY_EXACT:
-        without = [_score(*(np.delete(one, i, axis=0) for one in values))[0].sum() for i in range(n)]
-        total = n * total - (n - 1) * float(np.mean(without))
+        without = [
+            _score(*(standardised_ranks(np.delete(one, i, axis=0)) for one in values)) for i in range(n)
+        ]
+        total = n * total - (n - 1) * float(np.mean([one[0].sum() for one in without]))
     spread = float(each.std(ddof=1)) * math.sqrt(n)
     if not spread > SAME:
         return _nothing(n, reliability, "nothing varies beside the covariate")
@@ -170,8 +179,7 @@ def _nothing(n: int, reliability: float, note: str) -> Given:
 
 
 def _score(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Return the contribution of every checkpoint, what the covariate leaves of both sides, and its reliability."""
-    x, z, y, w = (standardised_ranks(one) for one in (x, z, y, w))
+    """Return contributions of checkpoints, what the covariate leaves of both sides, and its reliability, from ranks."""
     r_xw, r_zy, r_zw = ((a * b).sum(axis=0) for a, b in ((x, w), (z, y), (z, w)))
     weight = np.nan_to_num(np.maximum(r_zw, 0.0))
     each = (weight > 0) * (weight * x - r_xw * z) * (weight * y - r_zy * w)
