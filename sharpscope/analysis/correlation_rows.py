@@ -221,9 +221,8 @@ def _joint_rows(
             # The interval above is of the same trials; it says nothing of the mean across halves.
             row |= {"spearman_low": math.nan, "spearman_high": math.nan}
             row["note"] = f"{over.n_sets} of {k} sets, lowest {over.lowest:.2f}"
-            kept = {
-                halves.kept_apart[str(a), str(b)] for a, b in zip(part["set"], part["subset"], strict=True)
-            }
+            places = set(zip(part["set"].map(str), part["subset"].map(str), strict=True))
+            kept = [halves.kept_apart[place] for place in places if place in halves.kept_apart]
             # Of several sets the weakest is what may be said.
             row["halves_by"] = max(kept, key=(SPEAKERS, PAIRS, TRIALS).index)
             row |= _added(way, part, loss, halves)

@@ -42,6 +42,7 @@ def given_over_sets(part: pd.DataFrame, other: pd.DataFrame, halves: HalvesOfSet
     """
     if halves is None or halves.records is None or other.empty:
         return None
+    part, other = (rows[np.isfinite(rows["value"]) & np.isfinite(rows["eer"])] for rows in (part, other))
     known = [checkpoints_by_sets(rows)[0] for rows in (part, other)]
     places = list(known[0].columns)
     if not set(places) <= set(known[1].columns):
