@@ -71,7 +71,7 @@ def test_the_direction_halves_the_p_value_and_is_written_down() -> None:
 
 
 def test_every_file_that_prints_p_values_prints_adjusted_ones_beside(tmp_path: Path) -> None:
-    recipes = [f"adam lr={lr}" for lr in (0.001, 0.003, 0.01)]
+    recipes = [f"adam lr={lr}" for lr in (0.001, 0.002, 0.003, 0.005, 0.01, 0.03)]
     results = make_results(measures=WAYS, recipes=recipes, seeds=(0, 1), sets=("seen", "codec", "far"))
     found = correlate(results, by="recipe", records=Records())
     beside = {
