@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from sharpscope.analysis.permutation import bootstrap_mean_within, swap_both
-from sharpscope.analysis.rank_correlation import Statistic, standardised_ranks
+from sharpscope.analysis.permutation import bootstrap_mean_within, swap_test
+from sharpscope.analysis.rank_correlation import FEWEST, Statistic, standardised_ranks
 from sharpscope.results.measure_facts import falls_with_error
 
 COLUMNS = (
@@ -32,6 +32,7 @@ COLUMNS = (
     "difference_high",
     "p",
     "p_holm",
+    "smallest_p",
     "sign_error",
     "other_sign_error",
     "worst_sign_error",
@@ -132,8 +133,8 @@ def _pair(
     row: dict[str, Any] = {**dict.fromkeys(COLUMNS, math.nan), "note": ""}
     del row["preset"]
     row |= dict(zip(names, (*a, *b), strict=True)) | {"n": len(eer), "n_sets": len(sets)}
-    if len(eer) < 5 or not sets:
-        return row | {"note": "fewer than 5 checkpoints have both"}
+    if len(eer) < FEWEST or not sets:
+        return row | {"note": f"fewer than {FEWEST} checkpoints have both"}
     if not np.array_equal(eer, wide[b][1].loc[both.index, sets].to_numpy(float)):
         return row | {"note": "the two were measured beside different EERs; other trials"}
     ranked = [standardised_ranks(x) for x in (*values, eer)]
@@ -147,6 +148,7 @@ def _pair(
     difference = drawn[0] - drawn[1]
     difference = difference[np.isfinite(difference)]
     low, high = np.quantile(difference, [0.025, 0.975]) if len(difference) else (math.nan, math.nan)
+    swapped = swap_test(za, zb, zy, rng=seed)
     return row | {
         "n_sets": int(usable.sum()),
         "mean_within": means[0],
@@ -154,7 +156,8 @@ def _pair(
         "difference": means[0] - means[1],
         "difference_low": float(low),
         "difference_high": float(high),
-        "p": swap_both(za, zb, zy, rng=seed),
+        "p": swapped.p,
+        "smallest_p": swapped.smallest_p,
         "sign_error": float(np.mean(errors[0])),
         "other_sign_error": float(np.mean(errors[1])),
         "worst_sign_error": max(errors[0]),

@@ -14,10 +14,20 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.analysis import permutation
+from sharpscope.analysis.adjustment import holm
 from sharpscope.analysis.clustered_tests import one_value_each
 from sharpscope.analysis.clusters import find_clusters
-from sharpscope.analysis.cross_half import HalvesOfSets, combined
-from sharpscope.analysis.rank_correlation import EXACT_UP_TO, SAME, blocks, orders, p_of, standardised_ranks
+from sharpscope.analysis.cross_half import combined
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
+from sharpscope.analysis.rank_correlation import (
+    EXACT_UP_TO,
+    FEWEST,
+    SAME,
+    blocks,
+    orders,
+    p_of,
+    standardised_ranks,
+)
 from sharpscope.results.comparable import WAY
 from sharpscope.results.measure_facts import is_control
 from sharpscope.results.records import Records
@@ -26,7 +36,6 @@ from sharpscope.results.table import EER_ONLY
 from sharpscope.results.wording import counted, listed, named
 
 COLUMNS = ("source_set", "target_set", *WAY, "n", "spearman", "p", "p_adjusted")
-FEWEST = 5
 # A table of many growing subsets has more pairs than anybody reads; beyond this, whole sets only.
 MOST_SETS = 24
 
@@ -112,7 +121,9 @@ def transfer(
     for cells in (between, within):
         for place, answer in _tested(cells, seed).items():
             found.loc[place, numbers] = answer
-    both = pd.concat([found, _baseline(table, apart, runs, seed)], ignore_index=True) if rows else found
+    baseline = _baseline(table, apart, runs, seed)
+    baseline["p_adjusted"] = holm(baseline["p"].to_numpy(float))
+    both = pd.concat([found, baseline], ignore_index=True) if rows else found
     return both.astype(dict.fromkeys(("n", *numbers), float))
 
 
