@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,17 @@ from scipy import stats
 
 import sharpscope
 from sharpscope.analysis.correlate import write_correlation
-from sharpscope.analysis.reliability import split_half, split_half_eer
+from sharpscope.analysis.reliability import agreement, of_the_whole
 from sharpscope.detectors import build
 from sharpscope.figures import plot
 from sharpscope.results.table import read_results
+from sharpscope.scoring.eer import rates_of_draws
 from sharpscope.tables.kinds import holm, sign_flip
 
 MEASURE, RHO = "sam", 0.05
 # EER on the dev set above which a detector has learnt nothing that a test could show.
 WORST_DEV = 0.35
+SPLITS = 50
 FIGURES = ("glance", "scatter", "shift", "transfer", "forest", "pairs")
 
 
@@ -141,7 +144,7 @@ def _sets(results: pd.DataFrame, halves: pd.DataFrame) -> str:
 
 
 def reliabilities(results: pd.DataFrame, records: sharpscope.Records) -> pd.DataFrame:
-    """Return how far two halves of each set agree on EER and on sharpness, stepped up to the whole."""
+    """Return how far two random halves of each set agree on EER and on sharpness, stepped up to the whole."""
     found = {}
     for name in SETS:
         scores, values = [], []
@@ -149,17 +152,32 @@ def reliabilities(results: pd.DataFrame, records: sharpscope.Records) -> pd.Data
             table, groups = records.scores(row), records.groups(row)
             assert table is not None
             assert groups is not None
-            ordered = table.sort_values("trial")
+            ordered = table.sort_values("trial").sort_values("label", kind="stable")  # bona fide first
             scores.append(ordered["score"].to_numpy())
-            is_bonafide = (ordered["label"] == "bonafide").to_numpy()
+            n_bonafide = int((ordered["label"] == "bonafide").sum())
             own = groups[(groups["measure"] == MEASURE) & np.isclose(groups["rho"].fillna(0), RHO)]
-            values.append(own.sort_values("group"))
-        sizes = values[0]["n_trials"].to_numpy(float)
+            values.append(own.sort_values("group")["value"].to_numpy())
+        first = _random_halves((n_bonafide, len(scores[0]) - n_bonafide))
+        rates = [
+            np.array([rates_of_draws(one, n_bonafide, half) for one in scores]) for half in (first, 1 - first)
+        ]
+        half = _random_halves((len(values[0]),))
+        means = [np.array(values) @ (part / part.sum(axis=1, keepdims=True)).T for part in (half, 1 - half)]
         found[name] = {
-            "eer": split_half_eer(np.array(scores), is_bonafide),
-            "sharpness": split_half(np.array([one["value"].to_numpy() for one in values]), sizes),
+            "eer": of_the_whole(agreement(*rates)),
+            "sharpness": of_the_whole(agreement(*means)),
         }
     return pd.DataFrame(found).T
+
+
+def _random_halves(sizes: Sequence[int]) -> np.ndarray:
+    """Draw halves of each of several classes, a row a split: 1 for what is in, 0 for what is not."""
+    rng = np.random.default_rng(0)
+    splits = [
+        np.concatenate([rng.permutation(np.arange(size) < size // 2) for size in sizes])
+        for _ in range(SPLITS)
+    ]
+    return np.array(splits, dtype=np.int8)
 
 
 def _methods(results: pd.DataFrame) -> str:
