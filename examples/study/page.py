@@ -81,7 +81,8 @@ def page(out: Path) -> str:
         "What so many detectors can show": _power(n, halves),
         "What may be said": (out / "correlation" / "summary.md")
         .read_text(encoding="utf-8")
-        .split("\n", 1)[1],
+        .split("\n", 1)[1]
+        .replace("\n## ", "\n### "),
     }
     return "\n\n".join(f"## {title}\n\n{text.strip()}" for title, text in parts.items()) + "\n"
 
