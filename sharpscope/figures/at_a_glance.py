@@ -71,7 +71,7 @@ def _correlations(ax: Axes, found: pd.DataFrame, names: list[str]) -> None:
     """Draw the correlation from different trials filled, that from the same trials hollow."""
     ax.axvline(0, color=GREY, linewidth=0.8)
     for place, name in enumerate(names):
-        row: dict[str, Any] = found.loc[name].to_dict()
+        row: dict[Any, Any] = found.loc[name].to_dict()
         value, low, high = (float(row[c]) for c in ("spearman", "spearman_low", "spearman_high"))
         same = float(row["spearman_same_trials"]) if "spearman_same_trials" in row else math.nan
         if math.isfinite(low) and math.isfinite(high):
