@@ -40,7 +40,7 @@ class Pace:
         gradient: Seconds of a forward with one and its backward.
         load: Seconds to decode.
         look: Seconds of the first look, once a checkpoint.
-        before: Bytes held before it, the weights included.
+        before: Bytes held beside trained values, gradients and activations, the weights included.
         weights: Bytes of the weights.
         activations: Bytes that a trial needs in a forward and backward.
         batch: Trials that go through at once.
@@ -87,17 +87,23 @@ def pace(detector: Detector, draw: Draw, options: Options) -> Pace:
     start = _clock(device)
     look = look_at(detector, draw, options, None)
     looked = _clock(device) - start
-    forward, gradient, load = _timed(draw, options, look, draw.groups[0][:1])
-    fitting = min(look.batch_size, len(draw.groups[0]), int(SECONDS / max(forward + gradient, 1e-9)))
-    timed = 1
+    group = draw.groups[0]
+    forward, gradient, load = _timed(draw, options, look, group[:1])
+    alone = memory.peak(device)
+    room = min(look.batch_size, len(group))
+    fitting = min(room, int(SECONDS / max(forward + gradient, 1e-9)))
+    several = fitting if fitting >= 4 else min(room, 2)
     if fitting >= 4:  # with fewer, what it costs to ask for more memory would weigh more than what is learnt
-        timed = fitting
         for _ in range(2):  # the first run also pays for what is set up once
-            forward, gradient, load = _timed(draw, options, look, draw.groups[0][:fitting])
+            forward, gradient, load = _timed(draw, options, look, group[:several])
+    elif several > 1:
+        _timed(draw, options, look, group[:several])
     weights = sum(p.numel() * p.element_size() for p in detector.module.parameters())
-    # What came to the trained values and one gradient were activations.
-    most = memory.peak(device) - before - 2 * weights if watched else 0
-    activations = max(most // timed, look.saved_bytes)
+    activations = look.saved_bytes
+    if watched:
+        # What each further trial takes; whatever was set up once stays in what was there before.
+        activations = max(activations, (memory.peak(device) - alone) // max(several - 1, 1))
+        before = max(before, alone - 2 * weights - activations)
     return Pace(
         forward, gradient, load, looked, before, weights, activations, look.batch_size, look.shared_baseline
     )
