@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -198,9 +199,10 @@ def measure(
             where = name or str(given)
             meter.describe(where)
             try:
+                start = time.perf_counter()
                 detector = settle_name(open_detector(given, name, **opening), store.names())
                 if plan is not None:
-                    plan.add(detector, draws.of(detector.seen))
+                    plan.add(detector, draws.of(detector.seen), time.perf_counter() - start)
                     meter.advance(1)
                     continue
                 notes = check_polarity(detector, in_domain, options)

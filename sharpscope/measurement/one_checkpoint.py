@@ -15,7 +15,13 @@ from sharpscope.audio.cache import WaveCache, open_cache
 from sharpscope.detectors import Detector
 from sharpscope.devices import ALONE, Share
 from sharpscope.errors import SharpscopeError
-from sharpscope.measurement.first_look import Look, first_look, fitted_batch, still_the_same
+from sharpscope.measurement.first_look import (
+    Look,
+    first_look,
+    fitted_batch,
+    look_before_group,
+    still_the_same,
+)
 from sharpscope.measurement.groups import GROUPING
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.one_set import OneSet, block_names, load_pieces, put_together, value_keys, work
@@ -137,7 +143,8 @@ def _measure_set(
             store.add(place, rows, score_rows(draw, measured), group_rows(measured))
             run.rows += len(rows)
             journal.discard()
-    return look
+    # What the first group showed holds for the next set.
+    return look._replace(place=None)
 
 
 def rows_wanted(detector: Detector, draw: Draw, options: Options) -> tuple[Place, list[dict[str, Any]]]:
@@ -195,7 +202,11 @@ def look_at(
         detector.device, detector.dtype
     )
     labels = torch.as_tensor(draw.labels[trials], device=waves.device)
-    return first_look(detector, waves, labels, m, options.batch_size)
+    place = np.flatnonzero(group == trials[0])
+    if detector.spec.n_samples is None or not len(place):
+        # Elsewhere a trial may get another length, which changes its scores.
+        return first_look(detector, waves, labels, m, options.batch_size)
+    return look_before_group(detector, waves, labels, m, options.batch_size, place=int(place[0]))
 
 
 def open_waves(detector: Detector, draw: Draw, options: Options) -> WaveCache | None:

@@ -16,7 +16,7 @@ from sharpscope.audio.cache import WaveCache
 from sharpscope.detectors import Detector
 from sharpscope.devices import ALONE, Share
 from sharpscope.errors import SharpscopeError
-from sharpscope.measurement.first_look import Look
+from sharpscope.measurement.first_look import Look, same_in_group
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.options import Options
 from sharpscope.measurement.presets import trial_weights
@@ -192,6 +192,8 @@ def work(
                     waves = next(stream)
                 measured = index < len(one.draw.groups) and not enough.reached
                 entry, batch_size = measure_piece(one, index, waves, batch_size, measured)
+                if index == 0:
+                    same_in_group(one.look, torch.from_numpy(floats(entry["logits"]).reshape(-1, 2).copy()))
                 journal.record(str(index), entry)
                 meter.advance(len(pieces[index]))
             enough.after(index, journal.finished[str(index)])

@@ -16,6 +16,8 @@ Direction = Sequence[Tensor]
 
 # Weights move in parts of about this size: a direction that is made while it is used takes no more room than a part.
 PART_BYTES = 16 * 1024**2
+# Numbers widened to float64 at once on a CPU: what a piece needs stays in the processor's cache.
+PIECE = 65_536
 
 
 class LiveParameters:
@@ -201,6 +203,9 @@ def products(a: Direction, b: Direction) -> Tensor:
 
 def _product(x: Tensor, y: Tensor) -> Tensor:
     """Inner product in float64; a tensor with itself is widened once."""
+    if x.device.type == "cpu" and x.numel() > PIECE and x.is_contiguous() and y.is_contiguous():
+        pieces = zip(x.reshape(-1).split(PIECE), y.reshape(-1).split(PIECE), strict=True)
+        return torch.stack([_product(a, a if y is x else b) for a, b in pieces]).sum()
     wide = x.double()
     return (wide * (wide if y is x else y.double())).sum()
 
@@ -230,9 +235,14 @@ def all_finite(tensors: Sequence[Tensor]) -> bool:
         >>> all_finite([torch.ones(2), torch.tensor([float("nan")])]), all_finite([torch.ones(2), torch.zeros(0)])
         (False, True)
     """
-    # The largest size keeps NaN and infinity, and nothing else makes them.
     filled = [tensor for tensor in tensors if tensor.numel()]
-    return not filled or bool(torch.isfinite(torch.stack(torch._foreach_norm(filled, math.inf))).all())
+    if not filled:
+        return True
+    # On a CPU a sum takes a tenth of the time; where it is finite so is every number.
+    if filled[0].device.type == "cpu" and bool(torch.stack([t.sum() for t in filled]).isfinite().all()):
+        return True
+    # The largest size keeps NaN and infinity, and nothing else makes them.
+    return bool(torch.isfinite(torch.stack(torch._foreach_norm(filled, math.inf))).all())
 
 
 def dot(a: Direction, b: Direction) -> float:
