@@ -19,7 +19,7 @@ from sharpscope.detectors import Detector
 from sharpscope.detectors.outputs import describe_outputs, doubt_outputs
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measures.objectives import cross_entropy
-from sharpscope.measures.parameters import LiveParameters, all_finite
+from sharpscope.measures.parameters import LiveParameters, all_finite, normal_like, stacked, sum_of_bits
 from sharpscope.measures.precision import exact_arithmetic, global_switches
 
 # Largest difference between a trial alone and in a batch, relative to the largest logit (at least 1).
@@ -48,6 +48,7 @@ class Look(NamedTuple):
         prepared: The prepared waves that were looked at, B entries.
         logits: Shape (B, 2), what they gave: they must give it again at any later time.
         notes: What a reader of the rows should know.
+        samples: Length of the trials that were looked at.
     """
 
     detector: Detector
@@ -60,6 +61,22 @@ class Look(NamedTuple):
     prepared: Tensor
     logits: Tensor
     notes: tuple[str, ...] = ()
+    samples: int = 0
+
+    def batch_for(self, samples: int, m: int) -> int:
+        """Return the physical batch for trials of another length, never above that of the look.
+
+        Args:
+            samples: Their length.
+            m: Their number.
+
+        Returns:
+            Trials.
+        """
+        if samples <= self.samples:
+            return self.batch_size
+        saved = math.ceil(self.saved_bytes * samples / self.samples)
+        return min(self.batch_size, fitted_batch(self.detector.module, saved, m, self.detector.device))
 
     @property
     def live_share(self) -> float:
@@ -90,7 +107,7 @@ def first_look(
         SharpscopeError: If a check fails; the message says which and what to do.
     """
     with exact_arithmetic():
-        buffers = {name: buffer.clone() for name, buffer in detector.module.named_buffers()}
+        buffers = _bits_of_buffers(detector.module)
         prepared = detector.prepare(waves)
         detector, logits, notes = _first_forward(detector, prepared)
         _eval_mode(detector.module)
@@ -110,7 +127,8 @@ def first_look(
         gap = cross_entropy(again, labels[:1]) - cross_entropy(alone, labels[:1])
     floor = float(gap.abs().max()) if shared else 0.0
     fitted = batch_size or fitted_batch(detector.module, saved, m, waves.device)
-    return Look(detector, live, fitted, shared, floor, saved, difference, prepared, logits, tuple(notes))
+    found = (fitted, shared, floor, saved, difference, prepared, logits, tuple(notes), waves.shape[1])
+    return Look(detector, live, *found)
 
 
 def still_the_same(look: Look) -> None:
@@ -284,6 +302,8 @@ def _backward(detector: Detector, prepared: Tensor) -> tuple[LiveParameters, Ten
 
     try:
         live = LiveParameters(detector.module, margin)
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, NotImplementedError) as error:
         line = str(error).splitlines()[0][:160]
         raise SharpscopeError(
@@ -330,10 +350,8 @@ def gap(a: Tensor, b: Tensor, scale: Tensor) -> float:
 
 def _moved_and_back(detector: Detector, prepared: Tensor, live: LiveParameters) -> tuple[Tensor, Tensor]:
     """Return the logits of a trial with its weights restored, and those of before with every live one moved."""
-    generator = torch.Generator().manual_seed(0)
-    steps = [
-        torch.randn(t.shape, generator=generator).to(t.device, t.dtype) * t.abs().mean() for t in live.tensors
-    ]
+    draws = normal_like(live.tensors, torch.Generator().manual_seed(0))
+    steps = [draw * tensor.abs().mean() for draw, tensor in zip(draws, live.tensors, strict=True)]
     with live.guarded(), torch.no_grad():
         live.move(steps, 0.01)
         moved = detector.score(prepared)
@@ -361,12 +379,18 @@ def _deterministic(first: Tensor, detector: Detector, prepared: Tensor) -> None:
         )
 
 
-def _same_buffers(module: nn.Module, before: dict[str, Tensor]) -> None:
-    changed = [
-        name
-        for name, buffer in module.named_buffers()
-        if name not in before or not same_bits(buffer, before[name])
-    ]
+def _bits_of_buffers(module: nn.Module) -> dict[str, tuple[object, ...]]:
+    """Return what tells each buffer's value, waiting for the device once."""
+    named = dict(module.named_buffers())
+    sums = stacked([sum_of_bits(buffer) for buffer in named.values()]).tolist() if named else []
+    return {
+        name: (buffer.shape, buffer.dtype, sum_)
+        for (name, buffer), sum_ in zip(named.items(), sums, strict=True)
+    }
+
+
+def _same_buffers(module: nn.Module, before: dict[str, tuple[object, ...]]) -> None:
+    changed = [name for name, bits in _bits_of_buffers(module).items() if bits != before.get(name)]
     if changed:
         raise SharpscopeError(
             f"the network's forward writes into its buffers ({', '.join(changed[:3])}), so one forward changes the "

@@ -48,6 +48,7 @@ class Run:
         problems: What could not be measured.
         pieces: Pieces of work of the sets so far, which decide who owns the next.
         sets: Sets so far.
+        unwritten: Rows that this process left to another one to write, with where they belong.
     """
 
     def __init__(self, options: Options, store: Store, share: Share) -> None:
@@ -56,6 +57,29 @@ class Run:
         self.share = share
         self.rows = self.skipped = self.pieces = self.sets = 0
         self.problems: list[Problem] = []
+        self.unwritten: list[tuple[str, list[dict[str, Any]]]] = []
+
+
+def never_written(store: Store, unwritten: Sequence[tuple[str, list[dict[str, Any]]]]) -> Iterator[Problem]:
+    """Tell, when every process is done, what each of them has left to the others.
+
+    Args:
+        store: Where rows go.
+        unwritten: What processes left, with where it belongs.
+
+    Yields:
+        One problem for each checkpoint and set without all of its rows.
+    """
+    for where, rows in dict(unwritten).items():
+        if absent := store.absent(rows):
+            yield Problem(
+                where,
+                SharpscopeError(
+                    f"{len(absent)} of {len(rows)} rows were not written: every process has finished its part and none "
+                    "saw the others' journals, as on a network disk that shows new files late. What was measured is "
+                    "kept; give the same command again, with one process"
+                ),
+            )
 
 
 def measure_checkpoint(
@@ -136,6 +160,8 @@ def _measure_set(
             store.add(place, rows, score_rows(draw, measured), group_rows(measured))
             run.rows += len(rows)
             journal.discard()
+        elif missing:
+            run.unwritten.append((f"{detector.name} on {draw.name}", wanted))
     return look
 
 
@@ -194,7 +220,12 @@ def look_at(
         detector.device, detector.dtype
     )
     labels = torch.as_tensor(draw.labels[trials], device=waves.device)
-    return first_look(detector, waves, labels, m, options.batch_size)
+    try:
+        return first_look(detector, waves, labels, m, options.batch_size)
+    except torch.OutOfMemoryError:
+        raise SharpscopeError(
+            "out of memory with two trials at the first look; use a device with more memory or --device cpu"
+        ) from None
 
 
 def open_waves(detector: Detector, draw: Draw, options: Options) -> WaveCache | None:

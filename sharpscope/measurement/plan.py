@@ -13,7 +13,7 @@ from sharpscope.detectors import Detector
 from sharpscope.devices import Share
 from sharpscope.measurement.first_look import WEIGHT_COPIES, Look
 from sharpscope.measurement.one_checkpoint import look_at, measures_of, rows_wanted
-from sharpscope.measurement.one_set import load_pieces
+from sharpscope.measurement.one_set import halved_to_fit, load_pieces
 from sharpscope.measurement.options import Options
 from sharpscope.measurement.sets import Draw
 from sharpscope.measures import MEASURES
@@ -70,7 +70,7 @@ def pace(detector: Detector, draw: Draw, options: Options, look: Look) -> Pace:
             torch.cuda.synchronize(waves.device)
         return time.perf_counter()
 
-    with exact_arithmetic(), look.live.guarded():
+    def timed(size: int) -> tuple[float, float]:
         prepared = look.detector.prepare(waves, size)
         for _ in range(2):  # the first run also pays for what is set up once
             start = clock()
@@ -78,10 +78,14 @@ def pace(detector: Detector, draw: Draw, options: Options, look: Look) -> Pace:
             middle = clock()
             group.evaluate()
             end = clock()
+        return middle - start, end - middle
+
+    with exact_arithmetic(), look.live.guarded():
+        (gradient, forward), _ = halved_to_fit(timed, size)
     held = sum(p.numel() * p.element_size() for p in detector.module.parameters())
     memory = look.saved_bytes * look.batch_size + WEIGHT_COPIES * held
     n = len(chosen)
-    return Pace((end - middle) / n, (middle - start) / n, load / n, memory, waves.shape[1])
+    return Pace(forward / n, gradient / n, load / n, memory, waves.shape[1])
 
 
 def evaluations(cost: str, n_radii: int) -> int:
