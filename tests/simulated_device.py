@@ -261,11 +261,11 @@ class _Calls(TorchFunctionMode):
         if func in MAKING:
             device = kwargs.pop("device", None)
             made = func(*args, **kwargs)
-            return made if device is None else made.to(device)
+            return made if device is None else _moved(made, device)
         if func is Tensor.to:
             return _moved(*args, **kwargs)
-        if (kind := _cast_by(func)) is not None:
-            args, kwargs = (_each(lambda item: _cast(item, kind), given) for given in (args, kwargs))
+        if torch.is_autocast_enabled("cuda") and (func in HALF or func in WHOLE):
+            return _cast_and_run(func, args, kwargs)
         if func is Tensor.tolist and isinstance(args[0], OnDevice):
             return args[0].cpu().tolist()
         return func(*args, **kwargs)
@@ -307,16 +307,16 @@ WHOLE = {
 }
 
 
-def _cast_by(func: Any) -> torch.dtype | None:
-    if not torch.is_autocast_enabled("cuda"):
-        return None
-    return torch.get_autocast_dtype("cuda") if func in HALF else torch.float32 if func in WHOLE else None
+def _cast_and_run(func: Any, args: Any, kwargs: Any) -> Any:
+    """Run an operation as autocast does: factors are rounded, and sums are taken in float32 as by a GPU's units."""
+    kind = torch.get_autocast_dtype("cuda") if func in HALF else torch.float32
 
+    def cast(item: Any) -> Any:
+        floating = isinstance(item, OnDevice) and item.is_floating_point() and item.dtype != torch.float64
+        return item.to(dtype=kind).to(dtype=torch.float32) if floating else item
 
-def _cast(item: Any, kind: torch.dtype) -> Any:
-    if isinstance(item, OnDevice) and item.is_floating_point() and item.dtype != torch.float64:
-        return item.to(dtype=kind)
-    return item
+    out = func(*_each(cast, args), **_each(cast, kwargs))
+    return out.to(dtype=kind) if isinstance(out, OnDevice) else out
 
 
 def _moved(tensor: Tensor, *args: Any, copy: bool = False, **kwargs: Any) -> Tensor:

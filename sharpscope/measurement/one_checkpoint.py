@@ -216,12 +216,11 @@ def look_at(
     trials = np.concatenate([group[draw.labels[group] == label][:1] for label in (1, 0)])
     if len(trials) < 2:  # a group of one class, or of one trial
         trials = np.array([np.argmax(draw.labels), np.argmin(draw.labels)])
-    waves = next(load_pieces(detector, draw, [trials], options, cache=cache)).to(
-        detector.device, detector.dtype
-    )
-    labels = torch.as_tensor(draw.labels[trials], device=waves.device)
+    waves = next(load_pieces(detector, draw, [trials], options, cache=cache))
     try:
-        return first_look(detector, waves, labels, m, options.batch_size)
+        there = waves.to(detector.device, detector.dtype)
+        labels = torch.as_tensor(draw.labels[trials], device=there.device)
+        return first_look(detector, there, labels, m, options.batch_size)
     except torch.OutOfMemoryError:
         raise SharpscopeError(
             "out of memory with two trials at the first look; use a device with more memory or --device cpu"

@@ -239,8 +239,6 @@ def measure_piece(
     Raises:
         SharpscopeError: If one trial at a time does not fit, or a value is not finite.
     """
-    detector = one.look.detector
-    waves = waves.to(detector.device, detector.dtype, non_blocking=True)
     labels = one.draw.labels[one.draw.pieces[index]]
     size = batch_size
     if one.options.batch_size is None:
@@ -285,6 +283,7 @@ def _values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the logits (B, 2) of some trials and, of a measured group, the values in order of the keys."""
     detector, options = one.look.detector, one.options
+    waves = waves.to(detector.device, detector.dtype, non_blocking=True)
     group = Group(
         detector.score,
         one.look.live,

@@ -8,7 +8,7 @@ from toy_networks import Attention, Recurrent, Tied, trials
 
 from sharpscope.measures import MEASURES
 from sharpscope.measures.group import Group
-from sharpscope.measures.objectives import cross_entropy
+from sharpscope.measures.objectives import OBJECTIVES, cross_entropy
 from sharpscope.measures.parameters import LiveParameters
 from sharpscope.measures.precision import exact_arithmetic
 
@@ -54,9 +54,7 @@ def group_on(network: nn.Module, device: str, batch_size: int = 4) -> Group:
     waves, labels, weights = trials()
     there, labels, weights = waves.float().to(device), labels.to(device), weights.to(device)
     live = LiveParameters(network, lambda: cross_entropy(network(there), labels).sum())
-    return Group(
-        network, live, there, labels, weights, batch_size=batch_size, objectives=("label", "matched")
-    )
+    return Group(network, live, there, labels, weights, batch_size=batch_size, objectives=tuple(OBJECTIVES))
 
 
 def values(group: Group, names: list[str]) -> dict[str, dict[float | str | None, float]]:
