@@ -178,23 +178,28 @@ def test_the_command_line_measures_and_draws_on_the_device(
         assert watch.calls["pin_memory"]
         drawn = [
             "landscape", *files[:1], "--model", f"{model_file}:Tiny", "--sets", f"tones={tone_set}",
-            "--device", "cuda", "--steps", "3", "--out-dir", str(tmp_path / "l"),
+            "--device", "cuda", "--steps", "3", "--m", "4", "--out-dir", str(tmp_path / "l"),
         ]  # fmt: skip
         done = CliRunner().invoke(main, drawn)
         assert done.exit_code == 0, done.output
     assert set(sharpscope.read_results(tmp_path / "r.csv")["device"]) == {f"cuda {NAME}"}
 
 
-def test_an_anchor_is_scored_in_exact_arithmetic_too(tone_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_anchor_is_scored_in_exact_arithmetic_too(tone_set: Path) -> None:
     seen: list[str] = []
+    matmul: Any = torch.backends.cuda.matmul
 
     class Telling(Small):
         def forward(self, waves: Tensor) -> Tensor:
-            seen.append(torch.backends.cuda.matmul.fp32_precision)
+            seen.append(matmul.fp32_precision)
             return super().forward(waves)
 
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
-    # Random weights may have the anchor the wrong way round, which is told once it has been scored.
-    with simulated(), suppress(UsageError):
-        take(DEVICE, Telling(), measures=["loss"], anchor=f"a={tone_set}")
+    before = matmul.allow_tf32
+    try:
+        matmul.allow_tf32 = True
+        # Random weights may have the anchor the wrong way round, which is told once it has been scored.
+        with simulated(), suppress(UsageError):
+            take(DEVICE, Telling(), measures=["loss"], anchor=f"a={tone_set}")
+    finally:
+        matmul.allow_tf32 = before
     assert set(seen) == {"ieee"}
