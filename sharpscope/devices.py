@@ -126,9 +126,11 @@ def join_processes(backend: str, patience: datetime.timedelta | None = None) -> 
         patience: How long to wait for the others, here and in every exchange; None takes the backend's own.
     """
     more: dict[str, Any] = {} if patience is None else {"timeout": patience}
-    store, rank, world = next(torch.distributed.rendezvous("env://", **more))
-    numbered = torch.distributed.PrefixStore(f"sharpscope/{next(_meetings)}", store)
-    torch.distributed.init_process_group(backend, store=numbered, rank=rank, world_size=world, **more)
+    # Of its names torch's annotations know only some.
+    meeting: Any = torch.distributed
+    store, rank, world = next(meeting.rendezvous("env://", **more))
+    numbered = meeting.PrefixStore(f"sharpscope/{next(_meetings)}", store)
+    meeting.init_process_group(backend, store=numbered, rank=rank, world_size=world, **more)
 
 
 def gather(share: Share, value: Any) -> list[Any] | None:
