@@ -269,11 +269,12 @@ def halved_to_fit(run: Callable[[int], Result], batch_size: int) -> tuple[Result
         try:
             return run(batch_size), batch_size
         except torch.OutOfMemoryError:
-            if batch_size == 1:
-                raise SharpscopeError(
-                    "out of memory with one trial at a time; use a device with more memory or --device cpu"
-                ) from None
+            pass
         # Outside of the handler, whose traceback holds the tensors of the run that failed.
+        if batch_size == 1:
+            raise SharpscopeError(
+                "out of memory with one trial at a time; use a device with more memory or --device cpu"
+            )
         batch_size = max(1, batch_size // 2)
         torch.cuda.empty_cache()
 

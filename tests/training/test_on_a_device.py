@@ -214,8 +214,8 @@ def test_two_processes_with_a_device_each_train_and_measure_as_one(tmp_path: Pat
             show_progress=False,
         ).table
     both = read_results(tmp_path / "both.csv")
+    alone, both = (table.sort_values(["checkpoint", "measure"]) for table in (alone, both))
     for table in (alone, both):
-        table.sort_values(["checkpoint", "measure"], inplace=True)
         assert set(table["device"]) == {f"cuda {NAME}"}
     assert both["value"].tolist() == alone["value"].tolist()
     assert both["eer"].tolist() == alone["eer"].tolist()
