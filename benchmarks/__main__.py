@@ -15,6 +15,8 @@ BENCHMARKS = [
     "scale",
     "trace_and_average",
     "corpus_readers",
+    "full_size_lists",
+    "mutated_lists",
     "embedded_audio",
     "correlate_scale",
     "sam_cost",

@@ -63,10 +63,11 @@ def _jspaw2(at: Folder) -> None:
 def _dsd(at: Folder) -> None:
     at.text(
         "DSD/DSD_corpus_v1.csv",
-        "Utterance name (file name),TTS or VC,Language,Speaker name,label,Model,subset",
-        "a.wav,,Korean,kim,bonafide,,eval",
-        "b.wav,TTS,English,joe,spoof,vits,eval",
-        "c.wav,TTS,English,joe,spoof,vits,train",
+        # The authors spell the first column so.
+        "Utterence name (file name),TTS or VC,Is multi-speaker?,Language,Speaker name,label,Model,subset,duration",
+        "a.wav,,,Korean,kim,bonafide,,eval,2.1",
+        "b.wav,TTS,no,English,joe,spoof,vits,eval,2.1",
+        "c.wav,TTS,no,English,joe,spoof,vits,train,2.1",
     )
     at.audio("DSD/a.wav", "DSD/b.wav", "DSD/c.wav")
 

@@ -41,7 +41,8 @@ def _found(
     "--key",
     required=True,
     type=click.Path(),
-    help="Labels: `trial label`, an ASVspoof protocol, a CSV, or an official key (its phase eval, or FILE@all).",
+    help="Labels: `trial label`, an ASVspoof protocol, a CSV, or an official key (its phase eval, or FILE@all). "
+    "Of labels 0 and 1, say which is bona fide: FILE@bonafide:1 or FILE@bonafide:0.",
 )
 @click.option(
     "--higher",

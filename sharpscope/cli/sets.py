@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import click
 
 from sharpscope.cli.group import main
 
+# Findings of one kind that are printed; a wrong copy may have thousands.
+SHOWN = 20
+
 
 @main.command()
 @click.option("--data", type=click.Path(), envvar="SHARPSCOPE_DATA", help="Folder that holds the corpora.")
 @click.option("--check", metavar="SET", help="Open every file of one set, named as for measure --sets.")
-@click.option("--verify", metavar="KEY", help="Compare a copy with published counts; look through its audio.")
+@click.option(
+    "--verify",
+    metavar="KEY",
+    help="Compare a copy with published counts; look through its audio. Also name=LIST.",
+)
 @click.option("--sample", type=int, default=500, show_default=True, help="Files --verify decodes; 0 for all.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable, with licence and address of each.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -99,6 +107,7 @@ def _verify(spec: str, data: str | None, sample: int, as_json: bool, quiet: bool
                 "" if known is None else f"{known[0]}/{known[1]}" if known[0] is not None else f"{known[2]}"
             )
             verdict = {None: "no published count", True: "whole", False: "differs"}[part.whole]
+            verdict = "" if part.bonafide is None else verdict
             missing = f", {part.missing} missing" if part.missing else ""
             cells = (
                 part.part or "all",
@@ -108,16 +117,26 @@ def _verify(spec: str, data: str | None, sample: int, as_json: bool, quiet: bool
                 part.note,
             )
             click.echo("  ".join(cell for cell in cells if cell))
+        shown: Counter[str] = Counter()
         for finding in done.findings:
-            click.echo(f"{finding.kind}: {finding.trial} ({finding.path}): {finding.detail}")
+            shown[finding.kind] += 1
+            if shown[finding.kind] <= SHOWN:
+                click.echo(f"{finding.kind}: {finding.trial} ({finding.path}): {finding.detail}")
+        for kind, number in shown.items():
+            if number > SHOWN:
+                click.echo(f"{kind}: {number - SHOWN} more; --json names them all")
         for label, rates in done.rates.items():
             click.echo(f"{label}: {', '.join(f'{n} files of {rate} Hz' for rate, n in rates.items())}")
         for note in done.notes:
             click.echo(f"note: {note}")
     click.echo(f"{done.title}: {done.files} files compared, {done.decoded} decoded", err=True)
     if not done.sound:
-        lacking = sum(not part.whole and part.published is not None for part in done.parts)
-        raise SharpscopeError(
-            f"{done.key}: {lacking} parts differ from what is published, {len(done.findings)} files are at fault; "
-            f"get it at {done.source}"
-        )
+        read = [part for part in done.parts if part.bonafide is not None]
+        counts = {
+            "parts not there": len(done.parts) - len(read),
+            "parts other than published": sum(part.whole is False for part in read),
+            "files missing": sum(part.missing or 0 for part in read),
+            "files at fault": len(done.findings),
+        }
+        said = ", ".join(f"{what} {number}" for what, number in counts.items() if number)
+        raise SharpscopeError(f"{done.key}: {said}" + (f"; get it at {done.source}" if done.source else ""))

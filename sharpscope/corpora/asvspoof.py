@@ -91,7 +91,12 @@ CORPORA = {
     "partialspoof": Corpus(
         title="PartialSpoof (Zhang et al., 2021)",
         read=_read_partial,
-        markers=("PartialSpoof_LA_cm_protocols/", "protocols/PartialSpoof_LA_cm_protocols/"),
+        markers=(
+            "PartialSpoof_LA_cm_protocols/",
+            "protocols/PartialSpoof_LA_cm_protocols/",
+            "protocols/PartialSpoof.LA.cm.*.txt",
+            "PartialSpoof.LA.cm.*.txt",
+        ),
         licence="CC BY 4.0 (not verified)",
         source="https://zenodo.org/records/5766198",
         layout="database/{train,dev,eval}/con_wav/*.wav, database/protocols/PartialSpoof_LA_cm_protocols/"

@@ -42,7 +42,7 @@ def _reader(place: Place, parts: tuple[str, ...], track: str) -> Iterator[Trial]
     # begin like those of 2019, whose audio may lie under the same root.
     folders = (
         place.audio_folders(f"{folder}/flac/", f"{folder}/wav/", f"{folder}_part0?/flac/")
-        or place.audio_folders(f"{folder}/")
+        or place.audio_folders(f"{folder}/", f"ASVspoof2021_{track}/flac/")
         or place.audio_folders("flac/", "wav/")
     )
     phases = set(PHASES) if "all" in parts else set(parts)
@@ -95,7 +95,12 @@ CORPORA = {
     "asvspoof2021_la": Corpus(
         title="ASVspoof 2021 LA (Liu et al., 2023)",
         read=_read_la,
-        markers=("ASVspoof2021_LA_eval/", "ASVspoof2021.LA.cm.eval.trl.txt & flac/"),
+        markers=(
+            "ASVspoof2021_LA_eval/",
+            "ASVspoof2021_LA/",
+            "ASVspoof2021.LA.cm.eval.trl.txt & flac/",
+            "keys/LA/CM/ & flac/",
+        ),
         licence="ODC-By",
         source="https://zenodo.org/records/4837263; keys: https://www.asvspoof.org",
         layout="ASVspoof2021_LA_eval/flac/LA_E_*.flac, keys/LA/CM/trial_metadata.txt",
@@ -117,7 +122,9 @@ CORPORA = {
         markers=(
             "ASVspoof2021_DF_eval/",
             "ASVspoof2021_DF_eval_part0?/",
+            "ASVspoof2021_DF/",
             "ASVspoof2021.DF.cm.eval.trl.txt & flac/",
+            "keys/DF/CM/ & flac/",
         ),
         licence="ODbL",
         source="https://zenodo.org/records/4835108 (four parts); keys: https://www.asvspoof.org",

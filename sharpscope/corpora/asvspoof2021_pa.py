@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sharpscope.audio.containers import open_bytes
 from sharpscope.corpora.place import Corpus, Place, counts
-from sharpscope.corpora.protocols import Tally, blank_separated
+from sharpscope.corpora.protocols import Tally, blank_separated, read_lines
 from sharpscope.corpora.trials import Trial, known, label_of
 from sharpscope.errors import UsageError
 
 PHASES = ("eval", "progress", "hidden")
 COLUMNS = "speaker utterance room microphone distance attacker_room attacker_microphone device talker label trim phase"
+# The keys of stage 1 say less of the rooms.
+STAGE_1 = "speaker utterance environment attack label trim phase"
 
 
 def _key(place: Place) -> Path:
@@ -20,22 +22,42 @@ def _key(place: Place) -> Path:
     for path in place.listing.find((place.folder, *place.roots), "trial_metadata.txt", depth=6):
         with open_bytes(path) as file:
             first = file.readline().decode("utf-8-sig", "replace").split()
-        if path.parent.name != "ASV" and len(first) == 12 and first[1].startswith("PA_E_"):
+        if path.parent.name != "ASV" and len(first) in {7, 12} and first[1].startswith("PA_E_"):
             return path
     raise UsageError(
-        f"{place.folder}: no key of ASVspoof 2021 PA; looked for trial_metadata.txt of 12 columns in keys/PA/CM/. "
-        "The keys are an archive of their own: PA-keys-full.tar.gz at https://www.asvspoof.org"
+        f"{place.folder}: no key of ASVspoof 2021 PA; looked for trial_metadata.txt of 12 columns, 7 in stage 1, in "
+        "keys/PA/CM/. The keys are an archive of their own: PA-keys-full.tar.gz at https://www.asvspoof.org"
     )
 
 
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
-    folders = place.audio_folders("ASVspoof2021_PA_eval/flac/", "ASVspoof2021_PA_eval/wav/")
+    name = "ASVspoof2021_PA_eval"
+    # Archives unpacked one by one leave a folder each.
+    folders = place.audio_folders(
+        f"{name}/flac/", f"{name}/wav/", f"{name}_part0?/flac/"
+    ) or place.audio_folders(f"{name}/")
     phases = set(PHASES) if "all" in parts else set(parts)
     for phase, trial in key_rows(_key(place), place.tally):
         if phase not in phases:
             place.tally.other_parts += 1
             continue
         yield trial._replace(path=place.locate(folders, trial.trial))
+
+
+def is_stage_1(cells: Sequence[str]) -> bool:
+    """Tell whether a line is one of the shorter key.
+
+    Args:
+        cells: Of the line.
+
+    Returns:
+        True for seven columns that end in a phase.
+
+    Example:
+        >>> is_stage_1("PA_0010 PA_E_1 R3M3 d4 spoof notrim eval".split())
+        True
+    """
+    return len(cells) == 7 and cells[6] in PHASES
 
 
 def key_rows(path: Path, tally: Tally) -> Iterator[tuple[str, Trial]]:
@@ -51,12 +73,18 @@ def key_rows(path: Path, tally: Tally) -> Iterator[tuple[str, Trial]]:
     Raises:
         UsageError: If a phase or a label is unknown.
     """
-    for where, cells in blank_separated(path, tally, COLUMNS):
-        speaker, utterance, device, talker, word, phase = *cells[:2], *cells[7:10], cells[11]
+    columns = (
+        STAGE_1
+        if is_stage_1(next((line.split() for line in read_lines(path) if line.strip()), []))
+        else COLUMNS
+    )
+    for where, cells in blank_separated(path, tally, columns):
+        speaker, utterance, *about, word, _, phase = cells
         if phase not in PHASES:
             raise UsageError(f"{where}: phase '{phase}'; it is one of {', '.join(PHASES)}")
         label = label_of(word, where)
-        attack = device + talker if label == "spoof" else ""
+        # Device and distance to the talker, as the key has them last.
+        attack = "".join(about[-2:]) if label == "spoof" and columns == COLUMNS else ""
         yield phase, Trial(utterance, "", label, attack, known(speaker), "en")
 
 
@@ -64,7 +92,7 @@ CORPORA = {
     "asvspoof2021_pa": Corpus(
         title="ASVspoof 2021 PA (Liu et al., 2023)",
         read=_read,
-        markers=("ASVspoof2021_PA_eval/",),
+        markers=("ASVspoof2021_PA_eval/", "ASVspoof2021_PA_eval_part0?/", "keys/PA/CM/ & flac/"),
         licence="ODC-By (as LA; not verified)",
         source="https://zenodo.org/records/4834716; keys: https://www.asvspoof.org",
         layout="ASVspoof2021_PA_eval/flac/PA_E_*.flac, keys/PA/CM/trial_metadata.txt",

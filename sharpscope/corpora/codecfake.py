@@ -17,8 +17,8 @@ OTHERS = ("A1", "A2", "A3")
 def _read_xie(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     """Read ``file label codec``. The same real files stand in every list: pooled, they come once."""
     real = set()
-    for part in place.parts_there(parts, "label/{}.txt"):
-        path = place.protocol(f"label/{part}.txt")
+    for part in place.parts_there(parts, "label/{}.txt", "{}.txt"):
+        path = place.protocol(f"label/{part}.txt", f"{part}.txt")
         root = place.folder
         folders = [f"{root}/{name}" for name in (f"test/{part}", part, f"{part}_fake", f"test/{part}_fake")]
         folders += [f"{root}/test/{other}" for other in CODECS] + [f"{root}/{other}" for other in CODECS]
@@ -70,7 +70,7 @@ CORPORA = {
     "codecfake_xie": Corpus(
         title="Codecfake (Xie et al., 2025)",
         read=_read_xie,
-        markers=("label/C?.txt", "label/A?.txt", "label/train.txt", "label/dev.txt"),
+        markers=("label/C?.txt", "label/A?.txt", "label/train.txt", "label/dev.txt", "C?.txt & C?/"),
         licence="CC BY-NC-ND 4.0",
         source="https://zenodo.org/records/13838106 (train), 13841216 (dev), 13838823 and 11125029 (test)",
         layout="Codecfake/{label/*.txt, train/*.wav, dev/*.wav, test/{C1...C7,A1,A2,A3}/*.wav}",

@@ -38,16 +38,46 @@ deepfake, tts; any other word stops with file and line. A file of five columns w
 Missing audio stops the run unless `--skip-missing`, which counts it in the row. Counts that differ from the published
 ones are a note in the row, never an error: copies are often partial.
 
-Archives unpacked into folders of their own name are found. Of several copies the nearest whose audio is all there is
-read, else the one with the most, and a note names the others. Of the parts that are read by default, those whose
-lists are not there are left out and named.
+Absolute paths of another machine, as DF-Arena and DeepFense write them, are looked for below the list and below
+`--data` by their longest end that is there.
+
+Archives unpacked into folders of their own name are found. Where the lists are there and the audio is in folders of
+other names, it is found by the names of the files, inside the copy and never in the folder of another corpus, and a
+note says where. A name that several trials share is not guessed.
+
+Of several copies the nearest whose audio is all there is read, else the one with the most, and a note names the
+others. Of the parts that are read by default, those whose lists are not there are left out and named.
 
 A corpus that is not there in its own layout is looked for in parquet or arrow, in a folder of its name, and then in
 tars and zips that were not unpacked. `sharpscope sets --verify KEY` compares a copy with the counts below and looks
-through its audio.
+through its audio; `--verify mine=LIST` does so for a list or containers of one's own.
+
+Trials of a fake and its original share a `pair` in CFAD, Codecfake, CodecFake, CVoiceFake, DFADD, Diffuse or Confuse,
+EmoFake, J-SPAW2, LibriSeVoc, MLAAD, ODSS, ReplayDF and WaveFake, whose tables or file names tell which belong together.
+
+`python -m benchmarks.full_size_lists` lays corpora out at full size with made-up names and reads them to the published
+counts, class by class and part by part ([those that were run](performance.md)). How far a reader was held against
+something real stands with each corpus.
 
 The audio of no corpus comes with sharpscope. Licences are those that the authors state; where they were not
 verified, it says so.
+"""
+
+
+WITHOUT = """## Known, and without a reader
+
+What is known of these does not tell how they lie on disk. A list of one's own reads any of them: `--sets name=LIST`.
+
+| corpus | what lacks |
+|---|---|
+| J-SPAW2, physical access | names carry a distance and a volume that the ids in its list lack |
+| SRC4VC | the tree inside its archive |
+| MSceneSpeech | its only known folder is `test/`, which tells it from nothing |
+| EnhanceSpeech (DiTSE results) | enhanced and partly re-synthesised: its label is disputed |
+| Playback attacks | the columns of its table; replay, which some call spoof and some bona fide |
+| SpeechFake, AUDETER, MLADDC, SEA-Spoof, WildSpoof, AffectDF, ArA-DF-2026, SPADE | layout and columns |
+| XMAD, PyAra, DeepVoice, FakeAVCeleb, FakeVoices | seen in other toolkits' lists only |
+| FakeSound, EnvSDD, VCapAV, CompSpoof, FakeMusicCaps | sound and music, no speech |
 """
 
 
@@ -101,6 +131,7 @@ def documentation() -> str:
     lines.append("")
     for key, corpus in CORPORA.items():
         lines += _section(key, corpus)
+    lines.append(WITHOUT)
     return "\n".join(lines)
 
 

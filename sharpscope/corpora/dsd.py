@@ -8,14 +8,16 @@ from sharpscope.corpora.place import Corpus, Place
 from sharpscope.corpora.protocols import file_name, with_header
 from sharpscope.corpora.trials import Trial, known, label_of
 
-NAME = "utterance name (file name)"
+# The authors write Utterence; a copy may have mended it.
+NAME = "utterence name (file name)"
+MENDED = "utterance name (file name)"
 LANGUAGES = {"korean": "ko", "english": "en", "japanese": "ja"}
 
 
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
     path = place.protocol("DSD_corpus_v1.csv", "DSD_corpus*.csv")
     folders = [str(path.parent), *place.audio_folders("wav/", "wavs/", "audio/")]
-    for where, row in with_header(path, place.tally, (NAME, "label", "subset")):
+    for where, row in with_header(path, place.tally, (f"{NAME}|{MENDED}", "label", "subset")):
         if row["subset"].strip() not in parts:
             place.tally.other_parts += 1
             continue
@@ -41,6 +43,6 @@ CORPORA = {
         parts=("train", "dev", "eval"),
         default="eval",
         evidence="columns verified, no published count",
-        traps=("the column of files is called 'Utterance name (file name)'",),
+        traps=("the column of files is called 'Utterence name (file name)', so spelt",),
     )
 }

@@ -113,9 +113,9 @@ def embedded_trials(
     ids = [trial.trial for trial, _ in trials]
     if by_column and not trials:
         raise UsageError(f"set '{spec}': no row of {place} is of {', '.join(sorted(by_column))}")
-    repeated = len(set(ids)) < len(ids)
+    repeated = len(ids) - len(set(ids))
     if repeated:
-        tally.notes.append("names in the file repeat: trials are called by their rows")
+        tally.notes.append(f"{repeated} names in the file repeat: trials are called by their rows")
     for trial, where in trials:
         yield trial._replace(trial=where) if repeated else trial
 

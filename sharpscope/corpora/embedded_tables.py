@@ -9,7 +9,7 @@ from typing import Any
 
 from sharpscope.audio.containers import SEPARATOR, audio_column, open_arrow, require_pyarrow
 from sharpscope.corpora.embedded_rows import ABOUT, IDS, LABELS, PATHS, SPLITS, Row
-from sharpscope.corpora.listing import Listing
+from sharpscope.corpora.listing import Listing, below
 from sharpscope.errors import UsageError
 
 NOTES = ("notes", "metadata", "json")
@@ -164,7 +164,6 @@ def _outside(file: Path, cells: dict[str, Any], listing: Listing, number: int) -
     name = next((str(cells[column]) for column in PATHS if cells.get(column)), "")
     if not name:
         raise UsageError(f"{file}, row {number}: neither audio nor a path to it")
-    for folder in (file.parent, file.parent.parent):
-        if listing.has_file(folder / name):
-            return str(folder / name)
-    return str(file.parent / name)
+    if listing.has_file(file.parent.parent / name):
+        return str(file.parent.parent / name)
+    return below(name, (file.parent, file.parent.parent), listing)

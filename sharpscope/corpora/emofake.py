@@ -11,8 +11,8 @@ from sharpscope.corpora.trials import Trial
 PARTS = tuple(
     f"{language}/{split}" for language in ("English", "Chinese") for split in ("train", "dev", "test")
 )
-REAL = re.compile(r"(\d+)_[A-Za-z]+_\d+")
-FAKE = re.compile(r"(S\d)_[A-Za-z]+2[A-Za-z]+_(\d+)_\d+")
+REAL = re.compile(r"(\d+)_[A-Za-z]+_(\d+)")
+FAKE = re.compile(r"(S\d)_[A-Za-z]+2[A-Za-z]+_(\d+)_(\d+)")
 
 
 def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
@@ -21,9 +21,12 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
         for path in place.listing.walk(place.folder / part):
             trial = f"{part}/{path.stem}"
             if real := REAL.fullmatch(path.stem):
-                yield Trial(trial, str(path), "bonafide", speaker=real[1], language=language)
+                pair = f"{part}/{real[1]}_{real[2]}"
+                yield Trial(trial, str(path), "bonafide", speaker=real[1], language=language, pair=pair)
             elif fake := FAKE.fullmatch(path.stem):
-                yield Trial(trial, str(path), "spoof", fake[1], fake[2], language)
+                # S2_Neutral2Sad_0011_000141 was made from 0011_Neutral_000141.
+                pair = f"{part}/{fake[2]}_{fake[3]}"
+                yield Trial(trial, str(path), "spoof", fake[1], fake[2], language, pair=pair)
             else:
                 place.tally.left_out["name that tells no label"] += 1
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sharpscope.corpora.place import Corpus, Place, total
-from sharpscope.corpora.protocols import read_lines
+from sharpscope.corpora.protocols import file_name, read_lines
 from sharpscope.corpora.trials import Trial, label_of
 from sharpscope.errors import UsageError
 
@@ -37,8 +37,10 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
         place.tally.rows += 1
         if len(cells) <= max(columns):
             raise UsageError(f"{path}, line {number}: {len(cells)} columns; the header has more")
-        label = label_of(cells[columns[0]], f"{path}, line {number}")
-        name = re.split(r"famous_?figures/", cells[columns[1]].strip(), flags=re.IGNORECASE)[-1].lstrip("/")
+        where = f"{path}, line {number}"
+        label = label_of(cells[columns[0]], where)
+        file = file_name(cells[columns[1]], where)
+        name = re.split(r"famous_?figures/", file, flags=re.IGNORECASE)[-1].lstrip("/")
         speaker, _, rest = name.partition("/")
         source = rest.partition("/")[0]
         if not place.listing.has_file(path.parent / name) and source == "-":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from sharpscope.corpora.place import Corpus, Place, counts, total
 from sharpscope.corpora.trials import Trial
 
+_CODEC = re.compile(r"_(mp3|m4a|aac|ogg|opus|wma|flac|amr|g7\d\d)$")
 Fields = tuple[str, str, str, str, str]
 
 
@@ -61,6 +63,15 @@ def _odss(names: tuple[str, ...]) -> Fields | None:
 def _odss_pair(names: tuple[str, ...]) -> str:
     """Every system speaks the sentences of natural/ under the same corpus, speaker and name."""
     return "/".join((*names[1:-1], names[-1].rpartition(".")[0]))
+
+
+def _cfad_pair(names: tuple[str, ...]) -> str:
+    """A vocoded file is called as its original with the system behind, and both with the codec behind that."""
+    stem = names[-1].rpartition(".")[0]
+    if len(names) < 5 or names[3] == "partiallyfake":
+        return ""
+    made = stem.partition(f"_{names[3]}")[0] if names[2].startswith("fake") else stem
+    return f"{names[0]}/{_CODEC.sub('', made)}"
 
 
 def _cvoicefake_pair(names: tuple[str, ...]) -> str:
@@ -142,7 +153,7 @@ CORPORA = {
     ),
     "cfad": Corpus(
         title="CFAD (Ma et al., 2024)",
-        read=partial(_read, tree=Tree(("{0}_version/{1}_*/",), _cfad)),
+        read=partial(_read, tree=Tree(("{0}_version/{1}_*/",), _cfad, _cfad_pair)),
         markers=("clean_version/", "codec_version/", "noisy_version/"),
         licence="CC BY 4.0",
         source="https://zenodo.org/records/8122764",

@@ -16,7 +16,8 @@ LAST = 31_778
 def _by_folder(place: Place) -> Iterator[Trial]:
     """Read copies without the table, sorted by class: [train/|val/|test/]{real,fake}/<number>.wav."""
     place.tally.notes.append("no meta.csv: labels are those of the folders, speakers unknown")
-    for top in ("", "train", "val", "valid", "dev", "test"):
+    wild = [name for name in place.listing.folders(place.folder) if "wild" in name]
+    for top in wild or ("", "train", "val", "valid", "dev", "test"):
         for sort, label in (("fake", "spoof"), ("real", "bonafide")):
             for path in place.listing.walk(place.folder / top / sort):
                 if not path.stem.isdecimal() or int(path.stem) > LAST:
@@ -60,6 +61,9 @@ CORPORA = {
             "meta.csv & #.wav",
             "meta.csv & #.flac",
             "meta.csv & real/ & fake/",
+            *(f"meta.csv & {name}/#.*" for name in ("audio", "wav", "wavs", "wav16k", "flac")),
+            "meta.csv & train/real/#.*",
+            "*wild*/real/#.* & *wild*/fake/#.*",
             "train/real/#.* & train/fake/#.* & test/real/#.*",
             "modified_meta.csv",
         ),

@@ -32,7 +32,9 @@ def _read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
                 real.add(utterance)
             attack = ENGINES[part] if label == "spoof" else ""
             audio = place.locate(folders, utterance, (".wav", ".flac"))
-            yield Trial(utterance, audio, label, attack, known(speaker), "ja")
+            # F001_R1_E1_L3_BT was made from F001_R1_E1.
+            pair = utterance.partition(f"_{part}")[0]
+            yield Trial(utterance, audio, label, attack, known(speaker), "ja", pair=pair)
 
 
 CORPORA = {

@@ -27,11 +27,13 @@ class Key(NamedTuple):
         trials: With labels; their paths mean nothing.
         taken: Trials by phase; empty for a key without phases.
         left: Trials of the phases that were not asked for.
+        notes: What else to know of how it was read, such as what 0 and 1 were taken to mean.
     """
 
     trials: tuple[Trial, ...]
     taken: Counter[str]
     left: Counter[str]
+    notes: tuple[str, ...] = ()
 
 
 def read_labels(path: Path, part: str = "") -> Key:
@@ -50,7 +52,8 @@ def read_labels(path: Path, part: str = "") -> Key:
     tally = Tally()
     phased = _phased(path, tally)
     if phased is None:
-        return Key(tuple(_plain(path, tally, part)), Counter(), Counter())
+        trials_read = tuple(_plain(path, tally, part))
+        return Key(trials_read, Counter(), Counter(), tuple(tally.notes))
     asked = set(part.split("+")) if part else {"eval"}
     if asked - {*PHASES, "all"}:
         raise UsageError(f"{path}: no phase '{part}'; it is one of {', '.join(PHASES)} or all")
@@ -77,7 +80,8 @@ def _phased(path: Path, tally: Tally) -> Iterator[tuple[str, Trial]] | None:
     """Return the rows of a key that holds several phases, None for any other."""
     cells = _first(path)
     words = (*BONAFIDE, *SPOOF)
-    if len(cells) == 12 and cells[9].lower() in words and cells[11] in PHASES:
+    replayed = len(cells) == 12 and cells[9].lower() in words and cells[11] in PHASES
+    if replayed or (asvspoof2021_pa.is_stage_1(cells) and cells[4].lower() in words):
         return asvspoof2021_pa.key_rows(path, tally)
     if len(cells) >= 8 and cells[5].lower() in words and cells[7] in PHASES:
         return asvspoof2021.key_rows(path, tally)

@@ -31,6 +31,30 @@ def _fits(name: str, part: str) -> bool:
     return _pattern(part).match(name) is not None
 
 
+def below(name: str, folders: Sequence[Path], listing: Listing) -> str:
+    """Return where a file of a list lies, also where the list has an absolute path of another machine.
+
+    Args:
+        name: As the list has it, relative to the first folder or absolute.
+        folders: In which the tree may lie now.
+        listing: Folders that were listed already.
+
+    Returns:
+        A path: as it is written where that exists, else the longest end of it that exists below one of the folders,
+        else as it is written.
+    """
+    written = str(folders[0] / name)
+    if not name.startswith("/") or listing.has_file(written):
+        return written
+    parts = name.strip("/").split("/")
+    for at in range(1, len(parts)):
+        for folder in folders:
+            path = f"{folder}/{'/'.join(parts[at:])}"
+            if listing.has_file(path):
+                return path
+    return written
+
+
 class _Entries(NamedTuple):
     folders: tuple[str, ...]
     files: frozenset[str]

@@ -8,7 +8,7 @@ from pathlib import Path
 from sharpscope.corpora.asvspoof import five_columns
 from sharpscope.corpora.embedded_rows import ONE_IS_BONAFIDE, ONE_IS_SPOOF, said_numbers
 from sharpscope.corpora.label_words import BONAFIDE, SPOOF
-from sharpscope.corpora.listing import AUDIO_ENDINGS
+from sharpscope.corpora.listing import AUDIO_ENDINGS, below
 from sharpscope.corpora.place import Place
 from sharpscope.corpora.protocols import file_name, read_lines, with_header
 from sharpscope.corpora.trials import Trial, known, label_of
@@ -80,7 +80,7 @@ def _with_header(
             # The label stands under the first of its names; the others are still there under their own.
             direction = said or _direction(path, separator)
         name = file_name(row["file"], where)
-        label = _label(row["label"], where, direction)
+        label = _label(place, row["label"], where, direction)
         if wanted and row["subset"].strip() not in wanted:
             place.tally.other_parts += 1
             continue
@@ -116,7 +116,7 @@ def _two_columns(place: Place, path: Path, separator: str | None, said: dict[int
             raise UsageError(f"{where}: {len(cells)} columns; the first line has two, file and label")
         place.tally.rows += 1
         name = file_name(cells[0], where)
-        yield Trial(name, _audio(place, here, name), _label(cells[1], where, said))
+        yield Trial(name, _audio(place, here, name), _label(place, cells[1], where, said))
 
 
 def _worded(cells: list[str]) -> bool:
@@ -142,7 +142,7 @@ def _many_columns(place: Place, path: Path) -> Iterator[Trial]:
         yield Trial(name, _audio(place, here, name), label_of(word, where), speaker=known(cells[0]))
 
 
-def _label(word: str, where: str, direction: dict[int, str]) -> str:
+def _label(place: Place, word: str, where: str, direction: dict[int, str]) -> str:
     """Return a label; 0 and 1 count only where the column's name or the user says which is which."""
     word = word.strip()
     if word not in {"0", "1"}:
@@ -152,11 +152,14 @@ def _label(word: str, where: str, direction: dict[int, str]) -> str:
             f"{where}: label {word} does not say which class is 1; call the column is_fake or is_real, or say it: "
             "--sets name@bonafide:1=LIST, --key LIST@bonafide:1"
         )
+    note = f"labels 0 = {direction[0]}, 1 = {direction[1]}"
+    if note not in place.tally.notes:
+        place.tally.notes.append(note)
     return direction[int(word)]
 
 
 def _audio(place: Place, here: Path, name: str) -> str:
     """Return where a file is; one without an ending lies beside the list, in flac/ or in wav/."""
     if Path(name).suffix.lower() in AUDIO_ENDINGS:
-        return str(here / name)
+        return below(name, (here, *place.roots), place.listing)
     return place.locate([str(here), f"{here}/flac", f"{here}/wav"], name)

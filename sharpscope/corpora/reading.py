@@ -14,15 +14,14 @@ from sharpscope.corpora.embedded_sets import find_embedded_corpus, read_embedded
 from sharpscope.corpora.finding import find_copies, find_corpus
 from sharpscope.corpora.hub_cache import SCHEME, hub_name
 from sharpscope.corpora.listing import Listing
+from sharpscope.corpora.moved import find_moved
 from sharpscope.corpora.own_list import read_own_list
 from sharpscope.corpora.pairing import PAIRINGS, balance
 from sharpscope.corpora.place import Corpus, Place
 from sharpscope.corpora.protocols import Tally
-from sharpscope.corpora.registry import CORPORA, keys_of, resolve_key
+from sharpscope.corpora.registry import CORPORA, is_registered, keys_of, resolve_key
 from sharpscope.corpora.trials import Trial, TrialSet, make_set
 from sharpscope.errors import UsageError, unknown_name
-from sharpscope.plugins import CORPORA as CORPUS_PLUGINS
-from sharpscope.plugins import load_plugins
 
 # Folders that look like a corpus and are read in search of one whose audio is there.
 MOST_COPIES = 12
@@ -55,7 +54,7 @@ def read_set(
     """
     name, part, where = _split(spec)
     listing = Listing()
-    given = _given(name, part, where, spec, skip_missing, listing)
+    given = _given(name, part, where, spec, skip_missing, listing, data or os.environ.get("SHARPSCOPE_DATA"))
     if isinstance(given, TrialSet):
         return given
     for one in name.split("+"):
@@ -241,7 +240,12 @@ def _look(key: str, chosen: _Chosen, folder: Path, roots: Sequence[Path], listin
         trials = tuple(_trials(key, chosen, folder, roots, listing, tally))
     except UsageError as error:
         return _Copy(folder, tally, (), -1, error)
-    return _Copy(folder, tally, trials, sum(is_there(trial.path, listing.has_file) for trial in trials))
+    there = sum(is_there(trial.path, listing.has_file) for trial in trials)
+    if there < len(trials):
+        trials, notes = find_moved(trials, folder, listing, key)
+        tally.notes += notes
+        there = sum(is_there(trial.path, listing.has_file) for trial in trials)
+    return _Copy(folder, tally, trials, there)
 
 
 def _trials(
@@ -294,11 +298,14 @@ def _pool(
     return done._replace(notes=(*notes, *tally_notes(tally)))
 
 
-def _read_own(name: str, part: str, path: Path, spec: str, skip_missing: bool) -> TrialSet:
+def _read_own(
+    name: str, part: str, path: Path, spec: str, skip_missing: bool, data: str | Path | None
+) -> TrialSet:
     if not path.is_file():
         raise UsageError(f"set '{spec}': {path} does not exist")
     tally, listing = Tally(), Listing()
-    place = Place(path.parent, (), listing, tally, "none", _no_partner)
+    roots = (Path(data).absolute(),) if data else ()
+    place = Place(path.parent, roots, listing, tally, "none", _no_partner)
     trials = read_own_list(place, path, tuple(part.split("+")))
     said = "+".join(word for word in part.split("+") if ":" not in word)
     done = make_set(name, trials, source=path, subset=said, skip_missing=skip_missing, listing=listing)
@@ -306,21 +313,24 @@ def _read_own(name: str, part: str, path: Path, spec: str, skip_missing: bool) -
 
 
 def _given(
-    name: str, part: str, where: str, spec: str, skip_missing: bool, listing: Listing
+    name: str,
+    part: str,
+    where: str,
+    spec: str,
+    skip_missing: bool,
+    listing: Listing,
+    data: str | Path | None,
 ) -> TrialSet | str:
     """Read a list or containers that stand behind a set's "="; else return the folder of a corpus, "" for none."""
     if not where:
         return ""
-    load_plugins(CORPUS_PLUGINS)
-    lowered = name.lower()
-    registered = any(lowered in (key, *(a.lower() for a in one.aliases)) for key, one in CORPORA.items())
-    keys = keys_of(name) if registered else []
+    keys = keys_of(name) if is_registered(name) else []
     place = Path(where).absolute()
     if place.is_dir() and any(find_corpus(key, place, listing) for key in keys):
         return where
     held = container_of(where, listing)
     if held is None:
-        return where if place.is_dir() else _read_own(name, part, Path(where), spec, skip_missing)
+        return where if place.is_dir() else _read_own(name, part, Path(where), spec, skip_missing, data)
     inside = Path(f"{held}::") if held.is_file() else held
     if any(find_corpus(key, inside, Listing(archives=True)) for key in keys):
         return str(inside)  # the corpus in it, as its authors pack it

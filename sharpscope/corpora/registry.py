@@ -87,6 +87,24 @@ def register_corpus(key: str, corpus: Corpus) -> None:
     CORPORA[key] = corpus
 
 
+def is_registered(name: str) -> bool:
+    """Tell whether a name is a key or an alias of a corpus.
+
+    Args:
+        name: As the user wrote it.
+
+    Returns:
+        True in any case of its letters.
+
+    Example:
+        >>> is_registered("ITW"), is_registered("mine")
+        (True, False)
+    """
+    load_plugins(CORPUS_PLUGINS)
+    lowered = name.lower()
+    return any(lowered in (key, *(a.lower() for a in one.aliases)) for key, one in CORPORA.items())
+
+
 def resolve_key(name: str, among: Callable[[str], bool] | None = None) -> str:
     """Return the key of a corpus from its key or an alias, in any case.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,17 +13,35 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from sharpscope.audio.containers import SEPARATOR, TABLES, file_of, open_audio, open_bytes, size_of
+from sharpscope.audio.containers import (
+    SEPARATOR,
+    TABLES,
+    file_of,
+    open_audio,
+    open_bytes,
+    read_bytes,
+    size_of,
+)
 from sharpscope.audio.cut_off import cut
 from sharpscope.audio.decode import read_audio
 from sharpscope.corpora import CORPORA, read_set, resolve_key
 from sharpscope.corpora.counts import published
-from sharpscope.corpora.trials import TrialSet
+from sharpscope.corpora.place import Corpus, Place
+from sharpscope.corpora.registry import is_registered
+from sharpscope.corpora.trials import Trial, TrialSet
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.progress import Meter
 
 # Bytes in the middle of a file that tell most files of one size apart.
 MIDDLE = 4096
+
+
+def _not_read(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
+    raise UsageError(f"{place.folder}: a set of one's own is read from its list")
+
+
+# A list or containers of one's own: nothing is published about it.
+_UNKNOWN = Corpus(title="", read=_not_read, markers=(), licence="", source="", layout="")
 
 
 class PartCount(NamedTuple):
@@ -76,7 +94,7 @@ class Verification(NamedTuple):
         rates: Files of each sample rate among those decoded, by class.
         findings: What is wrong.
         notes: What else to know.
-        source: Where to get what is missing.
+        source: Where to get what is missing, "" for a set of one's own.
     """
 
     key: str
@@ -106,7 +124,8 @@ def verify(
     decoded from start to end.
 
     Args:
-        spec: ``key``, ``key@part``, or either with ``=DIR``, as for `read_set`.
+        spec: ``key``, ``key@part``, or either with ``=DIR``, as for `read_set`; also ``name=LIST`` or containers, of
+            which no count is published.
         data: Folder that holds the corpora; None takes SHARPSCOPE_DATA.
         sample: Files to decode, half of each class where there are enough; 0 decodes all.
         seed: Seeds the sample.
@@ -122,14 +141,12 @@ def verify(
         raise UsageError(f"--sample is {sample}; a number of files to decode, 0 for all")
     head, equals, where = spec.partition("=")
     name, _, part = head.partition("@")
-    key = resolve_key(name, lambda one: _readable(f"{one}{equals}{where}", data))
-    corpus = CORPORA[key]
-    wanted = [part] if part else list(dict.fromkeys([*corpus.parts, *corpus.counts])) or [""]
-    counted, sets = [], []
-    for one in wanted:
-        count, trials = _part(key, one, f"{equals}{where}", data)
-        counted.append(count)
-        sets += [] if trials is None else [trials]
+    corpus = _UNKNOWN._replace(title=head)
+    key = name
+    if not equals or is_registered(name):
+        key = resolve_key(name, lambda one: _readable(f"{one}{equals}{where}", data))
+        corpus = CORPORA[key]
+    counted, sets = _parts(key, corpus, part, f"{equals}{where}", data)
     if not sets:
         raise UsageError(counted[0].note)
     table = pd.concat([one.table for one in sets]).drop_duplicates("path", ignore_index=True)
@@ -151,6 +168,19 @@ def verify(
     )  # fmt: skip
 
 
+def _parts(
+    key: str, corpus: Corpus, part: str, where: str, data: str | Path | None
+) -> tuple[list[PartCount], list[TrialSet]]:
+    """Count the parts that are asked for; a copy that cannot be told into parts is counted as one."""
+    wanted = [part] if part else list(dict.fromkeys([*corpus.parts, *corpus.counts])) or [""]
+    both = [_part(key, corpus, one, where, data) for one in wanted]
+    if not part and all(trials is None for _, trials in both):
+        # Containers on the hub seldom call their splits as the corpus does.
+        whole = _part(key, corpus, "", where, data)
+        both = both if whole[1] is None else [whole]
+    return [count for count, _ in both], [trials for _, trials in both if trials is not None]
+
+
 def _readable(spec: str, data: str | Path | None) -> bool:
     try:
         read_set(spec, data=data, skip_missing=True, pairing="none")
@@ -159,9 +189,10 @@ def _readable(spec: str, data: str | Path | None) -> bool:
     return True
 
 
-def _part(key: str, part: str, where: str, data: str | Path | None) -> tuple[PartCount, TrialSet | None]:
+def _part(
+    key: str, corpus: Corpus, part: str, where: str, data: str | Path | None
+) -> tuple[PartCount, TrialSet | None]:
     """Count one part; what is missing is named by reading it once more without leave to skip."""
-    corpus = CORPORA[key]
     spec = f"{key}@{part}{where}" if part else f"{key}{where}"
     known = published(corpus, (part or corpus.default).split("+"))
     note = ""
@@ -226,10 +257,15 @@ def _heard(path: str) -> tuple[int, str, str]:
     """Decode a file whole: (rate, what is wrong with it, in words)."""
     try:
         info = soundfile.info(open_audio(path))
+    except (soundfile.SoundFileError, SharpscopeError, OSError, RuntimeError) as error:
+        return 0, "undecodable", _reason(path, error)
+    try:
         short = cut(path)
         wave = np.ones(1) if short else read_audio(path)
     except (soundfile.SoundFileError, SharpscopeError, OSError, RuntimeError) as error:
-        return 0, "undecodable", str(error).removeprefix(f"{path}: ")
+        # Its head is whole, so that it is of the right kind and ends, or breaks, too soon.
+        announced = f"announces {info.frames} samples and does not decode to its end"
+        return info.samplerate, "cut", f"{announced}: {_reason(path, error)}"
     if short:
         return info.samplerate, "cut", short
     # Compressed files announce their length as well; MP3 pads it.
@@ -238,6 +274,14 @@ def _heard(path: str) -> tuple[int, str, str]:
     if not wave.any():
         return info.samplerate, "silent", "every sample is zero"
     return info.samplerate, "", ""
+
+
+def _reason(path: str, error: Exception) -> str:
+    """Say why a file does not open, without its name, which stands before."""
+    with contextlib.suppress(OSError, SharpscopeError):
+        if not size_of(path):
+            return "an empty file"
+    return str(error).removeprefix(f"{path}: ").removeprefix(f"Error opening '{path}': ")
 
 
 def _odd_rates(rows: pd.DataFrame, of: dict[int, int]) -> list[Finding]:
@@ -258,17 +302,23 @@ def _odd_rates(rows: pd.DataFrame, of: dict[int, int]) -> list[Finding]:
 
 
 def _twice(table: pd.DataFrame, meter: Meter | None) -> list[Finding]:
-    """Find files that hold the same bytes; rows of tables are left to the sample, since each costs a page."""
+    """Find files that hold the same bytes; rows of tables tell no size and are read whole, in order, once each."""
     by_size: dict[int, list[int]] = defaultdict(list)
+    by_content: dict[bytes, list[int]] = defaultdict(list)
     for at, path in enumerate(table["path"]):
-        if SEPARATOR not in path or not file_of(path).lower().endswith(TABLES):
-            with contextlib.suppress(OSError, SharpscopeError):  # what is missing was counted
+        with contextlib.suppress(
+            OSError, SharpscopeError
+        ):  # what is missing was counted, what is cut is decoded
+            if SEPARATOR in path and file_of(path).lower().endswith(TABLES):
+                by_content[hashlib.sha256(read_bytes(path)).digest()].append(at)
+            else:
                 by_size[size_of(path)].append(at)
         if meter is not None:
             meter.advance()
     groups: Iterable[list[int]] = (rows for size, rows in by_size.items() if size and len(rows) > 1)
     for whole in (False, True):
         groups = [same for rows in groups for same in _alike(table, rows, whole)]
+    groups = [*groups, *(rows for rows in by_content.values() if len(rows) > 1)]
     findings = []
     for rows in groups:
         first = table.iloc[rows[0]]

@@ -21,7 +21,10 @@ def _read_dfadd(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:
             for path in place.listing.walk(top, (".wav", ".flac")):
                 trial = f"{folder.name}/{part}/{path.name}"
                 label = "bonafide" if real else "spoof"
-                yield Trial(trial, str(path), label, attack, path.name.split("_")[0], "en")
+                # p227_164_GradTTS speaks the sentence of VCTK's p227_164.
+                speaker, *utterance = path.stem.split("_")[:2]
+                pair = "_".join((speaker, *utterance))
+                yield Trial(trial, str(path), label, attack, speaker, "en", pair=pair)
 
 
 def _read_librisevoc(place: Place, parts: tuple[str, ...]) -> Iterator[Trial]:

@@ -85,6 +85,7 @@ CORPORA = {
             "generated_audio/ljspeech_*/",
             "generated_audio/jsut_*/",
             "ljspeech_melgan/",
+            *(f"ljspeech_{name}/" for name in ("hifiGAN", "*_melgan", "parallel_wavegan", "waveglow")),
             "jsut_*_*gan/",
             "generated_audio/common_voices_*/",
         ),

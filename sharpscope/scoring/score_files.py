@@ -188,18 +188,18 @@ def _headed(path: Path, header: list[str]) -> tuple[int, tuple[int, ...]]:
 
 
 def key_notes(path: str | Path) -> tuple[str, ...]:
-    """Return what of a key with phases is judged and what is left out; nothing for other keys.
+    """Return what of a key with phases is judged and what is left out, and what 0 and 1 were taken to mean.
 
     Args:
         path: Of a key, with or without ``@phase``.
 
     Returns:
-        At most one sentence.
+        Sentences; none for a key that says all itself.
     """
     file, part = split_key(path)
     found = read_labels(file, part)
     if not found.taken:
-        return ()
+        return found.notes
     said = "the key's trials judged: " + ", ".join(f"{n} {name}" for name, n in found.taken.items())
     if found.left:
         said += "; left out: " + ", ".join(f"{n} {name}" for name, n in found.left.items())

@@ -139,7 +139,7 @@ def test_names_that_repeat_are_told_apart(tmp_path: Path) -> None:
     write(clips([1]), tmp_path / "x/b.parquet")
     done = read_set(f"m={tmp_path / 'x'}")
     assert done.table["trial"].tolist() == ["a.parquet::0", "b.parquet::0"]
-    assert "names in the file repeat: trials are called by their rows" in done.notes
+    assert "1 names in the file repeat: trials are called by their rows" in done.notes
 
 
 def test_a_parquet_of_paths(tmp_path: Path) -> None:

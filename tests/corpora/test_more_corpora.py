@@ -90,6 +90,14 @@ def test_parts_that_are_not_there_are_named(further: Path) -> None:
         read_set("21pa", data=further / "bare")
 
 
+def test_a_row_of_famous_figures_without_a_file_is_reported(tmp_path: Path) -> None:
+    MORE["famous_figures"].write(Folder(tmp_path))
+    path = tmp_path / "ff/protocol.txt"
+    path.write_bytes(path.read_bytes() + b"Obama\tEleven\tspoof\t\r\n")
+    with pytest.raises(UsageError, match=r"protocol\.txt, line 4: '' names no file"):
+        read_set("famous_figures", data=tmp_path)
+
+
 def test_arad_is_read_from_parquet_with_its_own_numbers(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq

@@ -169,7 +169,7 @@ def test_what_of_codecfake_is_there_is_read_and_the_rest_named(tmp_path: Path) -
     trials = read_set("codecfake_xie", data=tmp_path)
     assert counts(trials) == (1, 1)
     assert "only C1: the lists of C2, C3, C4, C5, C6, C7 are not there" in trials.notes
-    with pytest.raises(UsageError, match=r"none of its protocols label/C7\.txt is there"):
+    with pytest.raises(UsageError, match=r"none of its protocols label/C7\.txt or C7\.txt is there"):
         read_set("codecfake_xie@C1+C7", data=tmp_path)
 
 

@@ -1,5 +1,6 @@
 """A copy of a corpus is compared with what is published, and damage that was put in is found, and nothing else."""
 
+import io
 import json
 from pathlib import Path
 
@@ -103,6 +104,41 @@ def test_cut_files(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.usefixtures("published")
+def test_what_is_wrong_is_called_by_its_kind(tmp_path: Path) -> None:
+    folder = copy_of_itw(tmp_path)
+    soundfile.write(folder / "1.flac", 0.1 * np.random.default_rng(1).standard_normal(8000), 16_000)
+    whole = (folder / "1.flac").read_bytes()
+    (folder / "1.flac").write_bytes(whole[: len(whole) // 2])
+    (folder / "1.wav").unlink()
+    (folder / "2.wav").write_bytes(b"")
+    (folder / "4.wav").write_bytes(b"no audio at all")
+    found = {
+        finding.trial: (finding.kind, finding.detail) for finding in verify("itw", data=tmp_path).findings
+    }
+    assert found["1.wav"][0] == "cut"
+    assert "announces 8000 samples and does not decode to its end" in found["1.wav"][1]
+    assert found["2.wav"] == ("undecodable", "an empty file")
+    assert found["4.wav"] == ("undecodable", "Format not recognised.")
+
+
+@pytest.mark.usefixtures("published")
+def test_parts_that_are_not_there_are_not_said_to_differ(tmp_path: Path) -> None:
+    folder = tmp_path / "LA/ASVspoof2019_LA_eval/flac"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "LA_E_1.flac", 0.1 * np.random.default_rng(1).standard_normal(800), 16_000)
+    (tmp_path / "LA/ASVspoof2019.LA.cm.eval.trl.txt").write_text(
+        "s LA_E_1 - - bonafide\ns LA_E_2 - A07 spoof\n"
+    )
+    shown = CliRunner().invoke(main, ["sets", "--data", str(tmp_path), "--verify", "19la", "--quiet"])
+    assert shown.exit_code == 1
+    train, _, evaluation = shown.stdout.splitlines()[:3]
+    assert train.startswith("train  not there  published 2580/22800  /")
+    assert evaluation.startswith("eval  1/0  published 7355/63882  differs, 1 missing")
+    said = "parts not there 2, parts other than published 1, files missing 1; get it at https://datashare"
+    assert said in shown.stderr
+
+
+@pytest.mark.usefixtures("published")
 def test_the_command_prints_and_ends_as_the_copy_is(tmp_path: Path) -> None:
     folder = copy_of_itw(tmp_path)
     runner = CliRunner()
@@ -123,3 +159,83 @@ def test_what_is_not_there_says_where_to_get_it(tmp_path: Path) -> None:
         verify("itw", data=tmp_path)
     with pytest.raises(UsageError, match="--sample is -1"):
         verify("itw", data=tmp_path, sample=-1)
+
+
+def in_parquet(path: Path, seeds: list[int], names: list[str]) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    clips = []
+    for seed, name in zip(seeds, names, strict=True):
+        buffer = io.BytesIO()
+        soundfile.write(
+            buffer, 0.1 * np.random.default_rng(seed).standard_normal(1600), 16_000, format="FLAC"
+        )
+        clips.append({"bytes": buffer.getvalue(), "path": name})
+    labels = ["bonafide" if i % 3 == 0 else "spoof" for i in range(len(seeds))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"path": names, "audio": clips, "label": labels}), path, row_group_size=4)
+
+
+def test_the_same_clip_twice_in_parquet_is_found_across_files(tmp_path: Path) -> None:
+    in_parquet(tmp_path / "x/a.parquet", [0, 1, 2, 3, 1, 5], [f"{i}.flac" for i in range(6)])
+    in_parquet(tmp_path / "x/b.parquet", [10, 0, 12], [f"{i}.flac" for i in range(10, 13)])
+    done = verify(f"mine={tmp_path / 'x'}")
+    found = {(finding.kind, finding.trial, finding.detail) for finding in done.findings}
+    assert found == {
+        ("duplicate", "4.flac", "the same bytes as 1.flac"),
+        ("both classes", "11.flac", "the same bytes as 0.flac"),
+    }
+    assert (done.files, done.decoded, done.sound, done.source) == (9, 9, False, "")
+
+
+def test_the_same_name_twice_in_parquet_is_said_and_both_are_kept(tmp_path: Path) -> None:
+    in_parquet(tmp_path / "a.parquet", [0, 1, 2], ["a.flac", "b.flac", "a.flac"])
+    done = verify(f"mine={tmp_path / 'a.parquet'}")
+    assert done.files == 3
+    assert done.findings == ()
+    assert "1 names in the file repeat: trials are called by their rows" in done.notes
+
+
+@pytest.mark.usefixtures("published")
+def test_a_corpus_in_parquet_whose_splits_are_called_otherwise_is_counted_whole(tmp_path: Path) -> None:
+    in_parquet(
+        tmp_path / "In-The-Wild/data/train-00000.parquet", list(range(30)), [f"{i}.wav" for i in range(30)]
+    )
+    done = verify("itw", data=tmp_path)
+    assert [(part.part, part.bonafide, part.spoof, part.whole) for part in done.parts] == [("", 10, 20, True)]
+    assert done.sound
+
+
+def test_a_list_of_one_s_own_has_no_published_count_and_is_looked_through(tmp_path: Path) -> None:
+    folder = copy_of_itw(tmp_path, n=6)
+    (folder / "2.wav").write_bytes((folder / "1.wav").read_bytes())
+    rows = [f"{i}.wav,{'real' if i % 3 == 0 else 'fake'}" for i in range(6)]
+    (folder / "l.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+    done = verify(f"mine={folder / 'l.csv'}")
+    assert [(part.bonafide, part.spoof, part.published) for part in done.parts] == [(2, 4, None)]
+    assert [(finding.kind, finding.trial) for finding in done.findings] == [("duplicate", "2.wav")]
+    shown = CliRunner().invoke(main, ["sets", "--verify", f"mine={folder / 'l.csv'}", "--quiet"])
+    assert shown.exit_code == 1
+    assert "mine: files at fault 1" in shown.stderr
+    assert "get it" not in shown.stderr
+
+
+def test_of_many_findings_of_a_kind_the_first_are_printed_and_the_others_counted(tmp_path: Path) -> None:
+    folder = copy_of_itw(tmp_path)
+    for i in range(1, 30):
+        (folder / f"{i}.wav").write_bytes((folder / "0.wav").read_bytes())
+    shown = CliRunner().invoke(
+        main, ["sets", "--data", str(tmp_path), "--verify", "itw", "--quiet", "--sample", "2"]
+    )
+    kinds = [line.split(":")[0] for line in shown.stdout.splitlines()]
+    # Of 29 copies of a real file 20 lie under spoof: all of those are printed; the others are nine.
+    assert (kinds.count("both classes"), kinds.count("duplicate")) == (20, 9)
+    for i in range(30, 60):
+        (folder / f"{i}.wav").write_bytes((folder / "0.wav").read_bytes())
+    rows = "".join(f"{i}.wav,S,bona-fide\n" for i in range(30, 60))
+    (folder / "meta.csv").write_text((folder / "meta.csv").read_text() + rows)
+    shown = CliRunner().invoke(
+        main, ["sets", "--data", str(tmp_path), "--verify", "itw", "--quiet", "--sample", "2"]
+    )
+    assert "duplicate: 19 more; --json names them all" in shown.stdout
