@@ -19,6 +19,7 @@ from sharpscope.detectors import Detector
 from sharpscope.errors import SharpscopeError
 from sharpscope.measurement.guards import (
     BATCH_TOLERANCE,
+    bits_of_buffers,
     deterministic,
     eval_mode,
     finite,
@@ -61,6 +62,7 @@ class Look(NamedTuple):
         notes: What a reader of the rows should know.
         place: Where the trial that was looked at stands in the first group, if it is still to be seen whether it
             scores there as it does alone; None once that was seen.
+        samples: Length of the trials that were looked at.
     """
 
     detector: Detector
@@ -74,6 +76,22 @@ class Look(NamedTuple):
     logits: Tensor
     notes: tuple[str, ...] = ()
     place: int | None = None
+    samples: int = 0
+
+    def batch_for(self, samples: int, m: int) -> int:
+        """Return the physical batch for trials of another length, never above that of the look.
+
+        Args:
+            samples: Their length.
+            m: Their number.
+
+        Returns:
+            Trials.
+        """
+        if samples <= self.samples:
+            return self.batch_size
+        saved = math.ceil(self.saved_bytes * samples / self.samples)
+        return min(self.batch_size, fitted_batch(self.detector.module, saved, m, self.detector.device))
 
     @property
     def live_share(self) -> float:
@@ -104,7 +122,7 @@ def first_look(
         SharpscopeError: If a check fails; the message says which and what to do.
     """
     with exact_arithmetic():
-        buffers = {name: buffer.clone() for name, buffer in detector.module.named_buffers()}
+        buffers = bits_of_buffers(detector.module)
         prepared = detector.prepare(waves)
         detector, logits, notes = _first_forward(detector, prepared)
         eval_mode(detector.module)
@@ -124,7 +142,8 @@ def first_look(
         gap = cross_entropy(again, labels[:1]) - cross_entropy(alone, labels[:1])
     floor = float(gap.abs().max()) if shared else 0.0
     fitted = batch_size or fitted_batch(detector.module, saved, m, waves.device)
-    return Look(detector, live, fitted, shared, floor, saved, difference, prepared, logits, tuple(notes))
+    found = (fitted, shared, floor, saved, difference, prepared, logits, tuple(notes))
+    return Look(detector, live, *found, samples=waves.shape[1])
 
 
 def look_before_group(
@@ -166,7 +185,7 @@ def look_before_group(
 
 def _look_alone(detector: Detector, waves: Tensor, labels: Tensor, m: int, batch_size: int | None) -> Look:
     with exact_arithmetic():
-        buffers = {name: buffer.clone() for name, buffer in detector.module.named_buffers()}
+        buffers = bits_of_buffers(detector.module)
         prepared = detector.prepare(waves)
         kept = prepared.clone()
         before = global_switches()
@@ -185,18 +204,8 @@ def _look_alone(detector: Detector, waves: Tensor, labels: Tensor, m: int, batch
         same_buffers(detector.module, buffers)
         floor = float((cross_entropy(again, labels) - cross_entropy(alone, labels)).abs().max())
     fitted = batch_size or fitted_batch(detector.module, saved, m, waves.device)
-    return Look(
-        detector,
-        live,
-        fitted,
-        shared,
-        floor if shared else 0.0,
-        saved,
-        math.nan,
-        prepared,
-        again,
-        tuple(notes),
-    )
+    found = (fitted, shared, floor if shared else 0.0, saved, math.nan, prepared, again, tuple(notes))
+    return Look(detector, live, *found, samples=waves.shape[1])
 
 
 def same_in_group(look: Look, logits: Tensor) -> None:
@@ -315,6 +324,8 @@ def _backward(detector: Detector, prepared: Tensor) -> tuple[LiveParameters, Ten
 
     try:
         live = LiveParameters(detector.module, margin)
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, NotImplementedError) as error:
         line = str(error).splitlines()[0][:160]
         raise SharpscopeError(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sharpscope.detectors import Detector
 from sharpscope.detectors.outputs import describe_outputs, doubt_outputs
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.measures.parameters import LiveParameters, all_finite
+from sharpscope.measures.parameters import LiveParameters, all_finite, stacked, sum_of_bits
 from sharpscope.measures.precision import global_switches
 
 # Largest difference between a trial alone and in a batch, relative to the largest logit (at least 1).
@@ -243,21 +243,34 @@ def deterministic(first: Tensor, detector: Detector, prepared: Tensor) -> None:
         )
 
 
-def same_buffers(module: nn.Module, before: dict[str, Tensor]) -> None:
+def bits_of_buffers(module: nn.Module) -> dict[str, tuple[object, ...]]:
+    """Return what tells the value of each buffer, waiting for the device once.
+
+    Args:
+        module: The network.
+
+    Returns:
+        Shape, type and a sum of all bits by name.
+    """
+    named = dict(module.named_buffers())
+    sums = stacked([sum_of_bits(buffer) for buffer in named.values()]).tolist() if named else []
+    return {
+        name: (buffer.shape, buffer.dtype, sum_)
+        for (name, buffer), sum_ in zip(named.items(), sums, strict=True)
+    }
+
+
+def same_buffers(module: nn.Module, before: dict[str, tuple[object, ...]]) -> None:
     """Refuse a network whose buffers a forward changed.
 
     Args:
         module: The network.
-        before: Copies of its buffers by name.
+        before: What `bits_of_buffers` returned before it.
 
     Raises:
         SharpscopeError: If a buffer is new or differs by a bit.
     """
-    changed = [
-        name
-        for name, buffer in module.named_buffers()
-        if name not in before or not same_bits(buffer, before[name])
-    ]
+    changed = [name for name, bits in bits_of_buffers(module).items() if bits != before.get(name)]
     if changed:
         raise SharpscopeError(
             f"the network's forward writes into its buffers ({', '.join(changed[:3])}), so one forward changes the "

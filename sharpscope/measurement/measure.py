@@ -18,7 +18,7 @@ from sharpscope.detectors.naming import distinct_names, settle_name
 from sharpscope.detectors.opening import open_detector
 from sharpscope.devices import choose_device, gather, keep_freed_memory, this_share
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.measurement.one_checkpoint import Problem, Run, measure_checkpoint
+from sharpscope.measurement.one_checkpoint import Problem, Run, measure_checkpoint, never_written
 from sharpscope.measurement.options import Design, Facts, checked_options
 from sharpscope.measurement.outcome import Measurement
 from sharpscope.measurement.plan import Plan
@@ -219,11 +219,13 @@ def _joined(run: Run, plan: Plan | None) -> Measurement:
         return Measurement(
             run.store, 0, 0, tuple(str(p.error) for p in run.problems), plan.lines(), plan.rows()
         )
-    everyone = gather(run.share, (run.rows, run.skipped, run.problems))
+    everyone = gather(run.share, (run.rows, run.skipped, run.problems, run.unwritten))
     if everyone is None:
         return Measurement(run.store, run.rows, run.skipped, (), ())
     rows, skipped = (sum(part[i] for part in everyone) for i in (0, 1))
-    problems = list({str(p): p for part in everyone for p in part[2]}.values())
+    unwritten = [left for part in everyone for left in part[3]]
+    found = [*(p for part in everyone for p in part[2]), *never_written(run.store, unwritten)]
+    problems = list({str(p): p for p in found}.values())
     if not rows and not skipped:
         _raise_for(problems)
     failures = tuple(f"{problem.where}: {problem.error}" for problem in problems)

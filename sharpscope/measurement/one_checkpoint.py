@@ -55,6 +55,7 @@ class Run:
         problems: What could not be measured.
         pieces: Pieces of work of the sets so far, which decide who owns the next.
         sets: Sets so far.
+        unwritten: Rows that this process left to another one to write, with where they belong.
     """
 
     def __init__(self, options: Options, store: Store, share: Share) -> None:
@@ -63,6 +64,29 @@ class Run:
         self.share = share
         self.rows = self.skipped = self.pieces = self.sets = 0
         self.problems: list[Problem] = []
+        self.unwritten: list[tuple[str, list[dict[str, Any]]]] = []
+
+
+def never_written(store: Store, unwritten: Sequence[tuple[str, list[dict[str, Any]]]]) -> Iterator[Problem]:
+    """Tell, when every process is done, what each of them has left to the others.
+
+    Args:
+        store: Where rows go.
+        unwritten: What processes left, with where it belongs.
+
+    Yields:
+        One problem for each checkpoint and set without all of its rows.
+    """
+    for where, rows in dict(unwritten).items():
+        if absent := store.absent(rows):
+            yield Problem(
+                where,
+                SharpscopeError(
+                    f"{len(absent)} of {len(rows)} rows were not written: every process has finished its part and none "
+                    "saw the others' journals, as on a network disk that shows new files late. What was measured is "
+                    "kept; give the same command again, with one process"
+                ),
+            )
 
 
 def measure_checkpoint(
@@ -143,6 +167,8 @@ def _measure_set(
             store.add(place, rows, score_rows(draw, measured), group_rows(measured))
             run.rows += len(rows)
             journal.discard()
+        elif missing:
+            run.unwritten.append((f"{detector.name} on {draw.name}", wanted))
     # What the first group showed holds for the next set.
     return look._replace(place=None)
 
@@ -198,15 +224,19 @@ def look_at(
     trials = np.concatenate([group[draw.labels[group] == label][:1] for label in (1, 0)])
     if len(trials) < 2:  # a group of one class, or of one trial
         trials = np.array([np.argmax(draw.labels), np.argmin(draw.labels)])
-    waves = next(load_pieces(detector, draw, [trials], options, cache=cache)).to(
-        detector.device, detector.dtype
-    )
-    labels = torch.as_tensor(draw.labels[trials], device=waves.device)
+    waves = next(load_pieces(detector, draw, [trials], options, cache=cache))
     place = np.flatnonzero(group == trials[0])
-    if detector.spec.n_samples is None or not len(place):
-        # Elsewhere a trial may get another length, which changes its scores.
-        return first_look(detector, waves, labels, m, options.batch_size)
-    return look_before_group(detector, waves, labels, m, options.batch_size, place=int(place[0]))
+    try:
+        there = waves.to(detector.device, detector.dtype)
+        labels = torch.as_tensor(draw.labels[trials], device=there.device)
+        if detector.spec.n_samples is None or not len(place):
+            # Elsewhere a trial may get another length, which changes its scores.
+            return first_look(detector, there, labels, m, options.batch_size)
+        return look_before_group(detector, there, labels, m, options.batch_size, place=int(place[0]))
+    except torch.OutOfMemoryError:
+        raise SharpscopeError(
+            "out of memory with two trials at the first look; use a device with more memory or --device cpu"
+        ) from None
 
 
 def open_waves(detector: Detector, draw: Draw, options: Options) -> WaveCache | None:

@@ -15,7 +15,7 @@ from sharpscope.devices import Share
 from sharpscope.measurement import memory
 from sharpscope.measurement.first_look import Look
 from sharpscope.measurement.one_checkpoint import look_at, measures_of, rows_wanted
-from sharpscope.measurement.one_set import load_pieces
+from sharpscope.measurement.one_set import halved_to_fit, load_pieces
 from sharpscope.measurement.options import Options
 from sharpscope.measurement.sets import Draw
 from sharpscope.measures import MEASURES
@@ -118,14 +118,18 @@ def _timed(draw: Draw, options: Options, look: Look, chosen: np.ndarray) -> tupl
     labels = torch.as_tensor(draw.labels[chosen], device=waves.device)
     n = len(chosen)
     weights = torch.full((n,), 1 / n, dtype=torch.float64, device=waves.device)
-    with exact_arithmetic(), look.live.guarded():
-        prepared = detector.prepare(waves, n)
+
+    def timed(size: int) -> tuple[float, float]:
+        prepared = detector.prepare(waves, size)
         start = _clock(waves.device)
-        group = Group(detector.score, look.live, prepared, labels, weights, batch_size=n)
+        group = Group(detector.score, look.live, prepared, labels, weights, batch_size=size)
         middle = _clock(waves.device)
         group.evaluate()
-        end = _clock(waves.device)
-    return (end - middle) / n, (middle - start) / n, load / n
+        return _clock(waves.device) - middle, middle - start
+
+    with exact_arithmetic(), look.live.guarded():
+        (forward, gradient), _ = halved_to_fit(timed, n)
+    return forward / n, gradient / n, load / n
 
 
 def _clock(device: torch.device) -> float:
