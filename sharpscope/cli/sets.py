@@ -6,13 +6,24 @@ import json
 
 import click
 
+from sharpscope.cli.completion import complete_sets
 from sharpscope.cli.group import main
 
 
 @main.command()
 @click.option("--data", type=click.Path(), envvar="SHARPSCOPE_DATA", help="Folder that holds the corpora.")
-@click.option("--check", metavar="SET", help="Open every file of one set, named as for measure --sets.")
-@click.option("--verify", metavar="KEY", help="Compare a copy with published counts; look through its audio.")
+@click.option(
+    "--check",
+    shell_complete=complete_sets,
+    metavar="SET",
+    help="Open every file of one set, named as for measure --sets.",
+)
+@click.option(
+    "--verify",
+    shell_complete=complete_sets,
+    metavar="KEY",
+    help="Compare a copy with published counts; look through its audio.",
+)
 @click.option("--sample", type=int, default=500, show_default=True, help="Files --verify decodes; 0 for all.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable, with licence and address of each.")
 @click.option("--quiet", is_flag=True, help="No progress.")

@@ -113,11 +113,21 @@ def test_a_first_look_tells_how_much_there_is_to_do(study: Path, monkeypatch: py
     assert "left for all of it" in seen[0]
 
 
+def stop(table: Path, error: BaseException, failed: str = "") -> None:
+    """A run that an error ends."""
+
+    def go() -> None:
+        with Diary(table, 1, 1, 8) as diary:
+            if failed:
+                diary.failed(failed, "broken", 8)
+            raise error
+
+    pytest.raises(type(error), go)
+
+
 def test_an_interrupted_run_says_so_and_a_killed_one_is_cleared_away(tmp_path: Path) -> None:
     table = tmp_path / "r.csv"
-    with pytest.raises(KeyboardInterrupt), Diary(table, 1, 1, 8) as diary:
-        diary.begins("a on b", "a/b", 8)
-        raise KeyboardInterrupt
+    stop(table, KeyboardInterrupt())
     assert not read_diaries(table)
     code = (
         "import os, pathlib; from sharpscope.results.diary import Diary\n"
@@ -141,9 +151,7 @@ def test_a_folder_that_cannot_be_written_to_stops_no_run(tmp_path: Path) -> None
 
 def test_a_torn_or_foreign_diary_is_passed_over(tmp_path: Path) -> None:
     table = tmp_path / "r.csv"
-    with pytest.raises(SharpscopeError), Diary(table, 1, 1, 8) as diary:
-        diary.failed("a.pt", "broken", 8)
-        raise SharpscopeError("the disk is full")
+    stop(table, SharpscopeError("the disk is full"), "a.pt")
     (file,) = tmp_path.rglob("*.diary")
     with open(file, "a") as out:
         out.write("0123456789abcdef {torn")
