@@ -93,7 +93,8 @@ def complete_sets(_: click.Context, __: click.Parameter, typed: str) -> list[str
 def _cells(context: click.Context, column: str) -> list[str]:
     """Return what a column of the results table on the command line holds."""
     given = context.params.get("results")
-    paths: Sequence[str] = [given] if isinstance(given, str) else given or ()
+    # An option that still lacks its value stops the parser before it has given the arguments their names.
+    paths: Sequence[str] = [given] if isinstance(given, str) else given or context.args
     found: set[str] = set()
     for path in paths:
         try:

@@ -122,7 +122,8 @@ def stop(table: Path, error: BaseException, failed: str = "") -> None:
                 diary.failed(failed, "broken", 8)
             raise error
 
-    pytest.raises(type(error), go)
+    with pytest.raises(type(error)):
+        go()
 
 
 def test_an_interrupted_run_says_so_and_a_killed_one_is_cleared_away(tmp_path: Path) -> None:
