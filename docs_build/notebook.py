@@ -74,7 +74,11 @@ def main() -> None:
     os.environ["PYTHONPATH"] = str(ROOT)
     book = nbformat.from_dict(notebook(PAGE.read_text(encoding="utf-8")))
     NotebookClient(
-        book, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(work)}}
+        book,
+        timeout=None,
+        startup_timeout=900,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(work)}},
     ).execute()
     for cell in book.cells:
         cell.metadata.pop("execution", None)

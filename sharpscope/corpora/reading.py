@@ -20,7 +20,7 @@ from sharpscope.corpora.place import Corpus, Place
 from sharpscope.corpora.protocols import Tally
 from sharpscope.corpora.registry import CORPORA, keys_of, resolve_key
 from sharpscope.corpora.trials import Trial, TrialSet, make_set
-from sharpscope.errors import UsageError, unknown_name
+from sharpscope.errors import UsageError, some_of, unknown_name
 from sharpscope.plugins import CORPORA as CORPUS_PLUGINS
 from sharpscope.plugins import load_plugins
 
@@ -212,8 +212,8 @@ def _fullest(
     if not copies:
         packed = "".join(f". {reason}" for reason in listing.unreadable.values())
         raise UsageError(
-            f"set '{spec}': {corpus.title} is not under {roots[0]}; looked for {' or '.join(corpus.markers)}, up to "
-            f"four folders deep, also in tars and zips{packed}. It is published at {corpus.source} and unpacks to "
+            f"set '{spec}': {corpus.title} is not under {roots[0]}; looked for "
+            f"{some_of(corpus.markers, ' or ', 4)}, up to four folders deep, also in tars and zips{packed}. It is published at {corpus.source} and unpacks to "
             f"{corpus.layout}"
         )
     best = max(copies, key=lambda copy: copy.audio)
@@ -257,7 +257,7 @@ def _trials(
         corpus = CORPORA[other]
         raise UsageError(
             f"{folder}: {CORPORA[key].title} holds only spoofed speech and its real partner {corpus.title} is not "
-            f"on disk; looked for {' or '.join(corpus.markers)} under {', '.join(map(str, roots))}. "
+            f"on disk; looked for {some_of(corpus.markers, ' or ', 4)} under {', '.join(map(str, roots))}. "
             f"It is published at {corpus.source}"
         )
 
@@ -320,6 +320,11 @@ def _given(
         return where
     held = container_of(where, listing)
     if held is None:
+        if place.is_dir() and not keys:
+            raise UsageError(
+                f"set '{spec}': '{name}' is no corpus that is read from its folder (`sharpscope sets` lists them); for "
+                f"files of your own write {name}=LIST.csv with the columns file and label"
+            )
         return where if place.is_dir() else _read_own(name, part, Path(where), spec, skip_missing)
     inside = Path(f"{held}::") if held.is_file() else held
     if any(find_corpus(key, inside, Listing(archives=True)) for key in keys):

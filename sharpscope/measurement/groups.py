@@ -43,7 +43,7 @@ def make_groups(
         (2, [np.False_, np.False_, np.True_, np.True_])
     """
     if m < 1:
-        raise UsageError(f"m is {m}; a group holds at least one trial")
+        raise UsageError(f"--m is {m}; a group holds at least one trial")
     if composition == "file_order":
         return [np.arange(start, min(start + m, len(labels))) for start in range(0, len(labels), m)]
     rng = np.random.default_rng(seed)
@@ -54,7 +54,7 @@ def make_groups(
         pairs = np.stack([bonafide[:smaller], spoof[:smaller]], axis=1).reshape(-1, 1)
         return list(pairs)
     if m % 2:
-        raise UsageError(f"m is {m}; a group is half bona fide and half spoof, so m must be even (or 1)")
+        raise UsageError(f"--m is {m}; a group is half bona fide and half spoof, so m must be even (or 1)")
     half = m // 2
     if smaller < half:
         raise UsageError(
