@@ -213,8 +213,8 @@ def _fullest(
         packed = "".join(f". {reason}" for reason in listing.unreadable.values())
         raise UsageError(
             f"set '{spec}': {corpus.title} is not under {roots[0]}; looked for "
-            f"{some_of(corpus.markers, ' or ', 4)}, up to four folders deep, also in tars and zips{packed}. It is published at {corpus.source} and unpacks to "
-            f"{corpus.layout}"
+            f"{some_of(corpus.markers, ' or ', 4)}, up to four folders deep, also in "
+            f"tars and zips{packed}. It is published at {corpus.source} and unpacks to {corpus.layout}"
         )
     best = max(copies, key=lambda copy: copy.audio)
     if best.error is not None:
