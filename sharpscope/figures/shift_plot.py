@@ -191,9 +191,7 @@ def shift_caption(request: Request) -> str:
         )
     ]
     if max(kinds) >= FEWEST_OF_A_KIND:
-        parts.append(
-            "Large marks: means of checkpoints of a kind with 95% bootstrap intervals over checkpoints."
-        )
+        parts.append("Large marks: means over the checkpoints with one mark, with 95% bootstrap intervals.")
     low = rows["value_low"]
     if needs_logarithm(rows["value"]) and bool((low <= 0).any()) and n <= FEW:
         parts.append("Bars that reach zero run out of the logarithmic axis.")

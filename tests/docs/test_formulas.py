@@ -67,7 +67,10 @@ def test_a_browser_without_a_network_sets_the_formulas(site: Path) -> None:
 
 def _browser() -> Any:
     webdriver = pytest.importorskip("selenium.webdriver")
-    binary, driver = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
+    binary, driver = (
+        shutil.which("chromium") or shutil.which("chromium-browser"),
+        shutil.which("chromedriver"),
+    )
     if binary is None or driver is None:
         pytest.skip("no chromium and chromium-driver: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
