@@ -25,6 +25,7 @@ from sharpscope.measurement.plan import Plan
 from sharpscope.measurement.polarity import check_polarity, read_anchor
 from sharpscope.measurement.sets import Draws
 from sharpscope.progress import progress
+from sharpscope.results.diary import Diary
 from sharpscope.results.store import Store
 
 
@@ -185,14 +186,20 @@ def measure(
     }
     keep_freed_memory()
     each = sum(-(-len(draw.labels) // share.world) for draw in draws.of())
-    run = Run(options, store, share)
+    # A share of a run cannot tell how much of the whole is left.
+    asked = len(several) * sum(len(draw.labels) for draw in draws.of()) if share.alone else 0
+    diary = Diary(None if dry_run else store.path, len(several), len(draws.of()), asked)
+    run = Run(options, store, share, diary)
     log = None if log_json is None else Path(log_json)
     if log is not None and not share.alone:
         log = log.with_name(f"{log.name}.{share.rank}")
     shown = show_progress and share.rank == 0
     plan = Plan(options, store, share) if dry_run else None
     unit = "checkpoints" if plan else "trials"
-    with progress(len(several) * (1 if plan else each), unit, show=shown, log=log) as meter:
+    with (
+        diary,
+        progress(len(several) * (1 if plan else each), unit, show=shown, log=log) as meter,
+    ):
         if chosen != "cpu":
             meter.memory = torch.cuda.memory_allocated
         for given, name in zip(several, names, strict=True):
@@ -201,6 +208,7 @@ def measure(
             try:
                 start = time.perf_counter()
                 detector = settle_name(open_detector(given, name, **opening), store.names())
+                diary.opened(where)
                 if plan is not None:
                     plan.add(detector, draws.of(detector.seen), time.perf_counter() - start)
                     meter.advance(1)
@@ -209,6 +217,7 @@ def measure(
                 run.problems.extend(measure_checkpoint(detector, draws.of(detector.seen), run, meter, notes))
             except UsageError as error:
                 run.problems.append(Problem(where, error))
+                diary.failed(where, str(error), asked // len(several))
                 meter.skip(1 if plan else each)
     return _joined(run, plan)
 
@@ -228,7 +237,7 @@ def _joined(run: Run, plan: Plan | None) -> Measurement:
     problems = list({str(p): p for p in found}.values())
     if not rows and not skipped:
         _raise_for(problems)
-    failures = tuple(f"{problem.where}: {problem.error}" for problem in problems)
+    failures = tuple(problem.line for problem in problems)
     return Measurement(run.store, rows, skipped, failures, ())
 
 

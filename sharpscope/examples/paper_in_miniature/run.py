@@ -1,7 +1,8 @@
 """The paper's study in small: 24 detectors, Adam against SAM, five sets, Tables 1 and 2, Figures 1 to 3, and a page.
 
-    python examples/paper_in_miniature/run.py                       # from nothing: speech from Debian's packages
-    python examples/paper_in_miniature/run.py --train train=a.csv --dev dev=b.csv --sets seen=c.csv,itw --data /corpora
+    sharpscope examples paper_in_miniature study    # copies this file
+    python study/run.py                       # from nothing: speech from Debian's packages
+    python study/run.py --train train=a.csv --dev dev=b.csv --sets seen=c.csv,itw --data /corpora
 
 Everything is done by the commands that a user has, each printed before it runs; what is done already is skipped.
 """
@@ -39,7 +40,7 @@ def command(*words: str | Path) -> str:
 
 def recipe_file(folder: Path, arch: str, train: str, dev: str, data: str, epochs: int) -> Path:
     """Write the recipe that all detectors of an architecture have in common."""
-    sections = {
+    sections: dict[str, dict[str, object]] = {
         "data": {"train": [train], "dev": [dev], "in_domain": ["seen"], "root": data},
         "model": {"arch": arch, "args": {"width": 12, "bands": 80}},
         "optimizer": {"base": "adamw", "lr": 5e-3, "weight_decay": 1e-2},
@@ -108,7 +109,7 @@ def page(out: Path, minutes: float, paired: str) -> str:
     seeds = sorted({int(seed) for seed in results["seed"].dropna()})
     return f"""# The paper in miniature
 
-Written by `python examples/paper_in_miniature/run.py` (sharpscope {sharpscope.__version__},
+Written by `run.py` of `sharpscope examples paper_in_miniature` (sharpscope {sharpscope.__version__},
 torch {torch.__version__}, {torch.get_num_threads()} threads, {minutes:.0f} minutes).
 {results["sha256"].nunique()} detectors: {", ".join(sorted(set(results["arch"])))}; AdamW, and SAM with rho 0.02 and
 0.05 around it; seeds {", ".join(map(str, seeds))}. They were trained on human speech and vocoded copies of it, the best
