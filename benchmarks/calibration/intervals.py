@@ -1,0 +1,308 @@
+"""Designs of intervals: how often one of 95 % holds the true value, and how often one is given."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm
+
+from benchmarks import forecast_coverage
+from benchmarks.calibration import populations as pop
+from benchmarks.calibration.design import Design, Drawn
+from sharpscope.analysis.mean_interval import interval_of_mean
+from sharpscope.analysis.permutation import bootstrap_mean_within
+from sharpscope.analysis.rank_correlation import kendall, kendall_interval, spearman, spearman_interval
+from sharpscope.measurement.rows import interval as interval_of_value
+from sharpscope.measurement.rows import weighted_mean
+from sharpscope.measurement.stopping import StoppingRule
+from sharpscope.scoring.costs import paired_difference
+from sharpscope.scoring.eer import eer_interval, rates_of_draws
+
+Rng = np.random.Generator
+# Checkpoints from whom the truth of a population is taken where it has no closed form.
+MANY = 40_000
+
+
+def holds(ends: Any, true: float) -> float:
+    """Return 1 where an interval holds the truth, 0 where not, NaN where there is none."""
+    low, high = float(ends[0]), float(ends[1])
+    return float("nan") if not (np.isfinite(low) and np.isfinite(high)) else float(low <= true <= high)
+
+
+# -- correlations ---------------------------------------------------------------------------------------------------
+
+
+def one_set(rng: Rng, n: int, r: float) -> Drawn:
+    """Pairs of normal numbers correlated r."""
+    x, y = pop.related(rng, n, r, k=1)
+    rank, tau = spearman(x[:, 0], y[:, 0]), kendall(x[:, 0], y[:, 0])
+    true = 6 / np.pi * np.arcsin(r / 2)
+    plain = np.tanh(
+        np.arctanh(np.clip(rank, -1 + 1e-12, 1 - 1e-12)) + np.array([-1, 1]) * 1.96 / np.sqrt(n - 3)
+    )
+    return {
+        "Spearman (Bonett and Wright)": holds(spearman_interval(rank, n), true),
+        "Kendall (Fieller)": holds(kendall_interval(tau, n), 2 / np.pi * np.arcsin(r)),
+        "field: Fisher's z": holds(plain, true),
+    }
+
+
+@functools.lru_cache
+def _true_mean(r: float, floor: float, spreads: bool) -> float:
+    """Return the correlation of very many checkpoints."""
+    rng, found = np.random.default_rng(99), []
+    for _ in range(4):
+        x, y = pop.related(rng, MANY, r, k=1, floor=floor, spreads=spreads)
+        found.append(spearman(x[:, 0], y[:, 0]))
+    return float(np.mean(found))
+
+
+@functools.lru_cache
+def _mean_of_ranks(r: float, n: int, spreads: bool) -> float:
+    """Return the mean of the correlation of n checkpoints, which unequal spreads move."""
+    rng = np.random.default_rng(98)
+    return float(
+        np.mean(
+            [spearman(*(v[:, 0] for v in pop.related(rng, n, r, k=1, spreads=spreads))) for _ in range(4000)]
+        )
+    )
+
+
+def one_set_hard(rng: Rng, n: int, r: float, floor: float) -> Drawn:
+    """Errors on a floor, where ranks tie."""
+    x, y = pop.related(rng, n, r, k=1, floor=floor)
+    if np.ptp(y) == 0:
+        return {"Spearman (Bonett and Wright)": float("nan")}
+    return {
+        "Spearman (Bonett and Wright)": holds(
+            spearman_interval(spearman(x[:, 0], y[:, 0]), n), _true_mean(r, floor, False)
+        )
+    }
+
+
+def over_sets(rng: Rng, n: int, r: float, floor: float, spreads: bool) -> Drawn:
+    """The mean over five sets, and the percentile bootstrap over checkpoints beside it."""
+    x, y = pop.related(rng, n, r, floor=floor, spreads=spreads)
+    low, high, note = interval_of_mean(x, y)
+    true = _true_mean(r, floor, spreads)
+    means = bootstrap_mean_within(x, y, n_resamples=400, rng=rng).values
+    # Resamples with a constant set are dropped, as is usual.
+    means = means[np.isfinite(means)]
+    drawn = np.quantile(means, [0.025, 0.975]) if len(means) else (np.nan, np.nan)
+    return {
+        "mean over sets (jackknife)": float("nan") if note else holds((low, high), true),
+        "field: bootstrap": holds(drawn, true),
+    }
+
+
+# -- error rates ----------------------------------------------------------------------------------------------------
+
+
+def of_trials(rng: Rng, true: float, n: int) -> Drawn:
+    """The interval of an equal error rate over independent trials."""
+    bonafide, spoof = rng.normal(-2 * norm.ppf(true), 1, n), rng.normal(0, 1, n)
+    counts = [rng.multinomial(n, np.full(n, 1 / n), 300) for _ in range(2)]
+    rates = rates_of_draws(np.concatenate([bonafide, spoof]), n, np.hstack(counts))
+    return {
+        "EER over trials": holds(eer_interval(bonafide, spoof, n_resamples=300, rng=rng), true),
+        "field: bootstrap": holds(np.quantile(rates, [0.025, 0.975]), true),
+    }
+
+
+def of_speakers(rng: Rng, true: float, n_speakers: int, each: int, alike: float) -> Drawn:
+    """The interval over speakers, each of whom shifts the scores of their own trials."""
+    speakers = np.repeat(np.arange(n_speakers), each)
+    n = len(speakers)
+    first, second = (
+        np.sqrt(alike) * rng.normal(size=n_speakers)[speakers] + np.sqrt(1 - alike) * rng.normal(size=n)
+        for _ in range(2)
+    )
+    bonafide = first - 2 * norm.ppf(true)
+    counts = rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), 300)[:, speakers]
+    rates = rates_of_draws(np.concatenate([bonafide, second]), n, np.hstack([counts, counts]))
+    return {
+        "EER over speakers": holds(
+            eer_interval(bonafide, second, bonafide_speakers=speakers, spoof_speakers=speakers), true
+        ),
+        "field: speakers drawn with replacement": holds(np.quantile(rates, [0.025, 0.975]), true),
+    }
+
+
+def difference(rng: Rng, per_class: int, speakers: int) -> Drawn:
+    """The interval of the difference of two systems of 10 and 15 % on the same trials."""
+    size = 2 * per_class
+    truth = np.arange(size) % 2 == 0
+    who = np.arange(size) // 2 % max(1, speakers)
+    shared, own = rng.normal(size=(1, size)), rng.normal(size=(2, size))
+    margins = np.sqrt(0.5) * shared + np.sqrt(0.5) * own
+    if speakers:
+        margins = np.sqrt(0.8) * margins + np.sqrt(0.2) * rng.normal(size=(2, speakers))[:, who]
+    margins -= norm.ppf([[0.10], [0.15]])
+    first, second = np.where(truth, margins, -margins)
+    few = {"n_resamples": 399, "seed": int(rng.integers(2**31))}
+    trials = paired_difference(first, second, truth, **few).interval
+    if not speakers:
+        return {"difference of EERs over trials": holds(trials, 0.05)}
+    own_ends = paired_difference(first, second, truth, speakers=who, **few).interval
+    return {
+        "difference of EERs over speakers": holds(own_ends, 0.05),
+        "field: trials drawn": holds(trials, 0.05),
+    }
+
+
+# -- values of measures ---------------------------------------------------------------------------------------------
+
+
+def normal_groups(rng: Rng, size: int) -> np.ndarray:
+    """Return values of groups, normal with a spread of half the mean."""
+    return rng.normal(1, 0.5, size)
+
+
+def skewed(rng: Rng, size: int, *, sigma: float) -> np.ndarray:
+    """Return log-normal values of groups."""
+    return rng.lognormal(0, sigma, size)
+
+
+def sparse(rng: Rng, size: int, *, share: float, rest: float) -> np.ndarray:
+    """Return values of which a share of the groups carries most, the others zero or alike."""
+    return np.where(
+        rng.random(size) < share, rng.gamma(4, 0.25, size), rest * (1 + 0.05 * rng.normal(size=size))
+    )
+
+
+def following(rng: Rng, size: int) -> np.ndarray:
+    """Return values that follow one another in the order of files (autoregressive, .8), positive."""
+    steps = 0.3 * rng.normal(size=size)
+    for i in range(1, size):
+        steps[i] += 0.8 * steps[i - 1]
+    return 1 + steps
+
+
+def stopped(rng: Rng, draw: Callable[[Rng, int], np.ndarray], tolerance: float) -> Drawn:
+    """`--tolerance`: groups visited at random until the interval is narrow; does it hold the whole set's value?"""
+    values = draw(rng, 600)
+    whole = float(values.mean())
+    visited = values[rng.permutation(len(values))]
+    rule, done = StoppingRule(len(values), tolerance), 0
+    while True:
+        done = min(len(values), max(done + 1, rule.target))
+        if rule.enough({"sam": visited[:done]}) or done == len(values):
+            break
+    if done == len(values):
+        return {"stopped early (--tolerance)": float("nan")}
+    value, stderr = weighted_mean(visited[:done], np.full(done, 8.0))
+    return {"stopped early (--tolerance)": holds(interval_of_value(value, stderr, done, len(values)), whole)}
+
+
+def of_a_set(rng: Rng, draw: Callable[[Rng, int], np.ndarray], size: int) -> Drawn:
+    """The interval of a measure on a whole set, itself a sample of speech."""
+    values = draw(rng, size)
+    value, stderr = weighted_mean(values, np.full(size, 8.0))
+    return {"value of a measure": holds(interval_of_value(value, stderr, size, size), _mean_of(draw))}
+
+
+@functools.lru_cache
+def _mean_of(draw: Callable[[Rng, int], np.ndarray]) -> float:
+    return float(draw(np.random.default_rng(97), 2_000_000).mean())
+
+
+# -- forecasts ------------------------------------------------------------------------------------------------------
+
+
+def forecast(rng: Rng, population: forecast_coverage.Population) -> Drawn:
+    """The 90 % interval of a forecast, for one checkpoint on a set that was not seen."""
+    table = forecast_coverage.draw(population, rng)
+    new = table["set"] == "target"
+    said = forecast_coverage.predict(table[~new], table[new], forecast_coverage.PREDICTORS)
+    low, high = said.interval()
+    one = int(rng.integers(int(new.sum())))
+    return {"forecast (90 %)": holds((low[one], high[one]), float(table.loc[new, "eer"].iloc[one]))}
+
+
+def _designs() -> list[Design]:
+    """Return every design of an interval."""
+    found: list[Design] = []
+
+    def add(name: str, section: str, function: Callable[..., Drawn], *rest: Any, runs: int = 2_000) -> None:
+        found.append(Design(name, section, lambda rng: function(rng, *rest), runs, "interval"))
+
+    single = "Correlation on one set"
+    for n in (5, 8, 12, 24):
+        for r in (0.0, 0.6, 0.95):
+            add(f"correlation {r:g}, n = {n}", single, one_set, n, r)
+    for n in (8, 12, 24):
+        add(f"correlation 0.8, 60 % on the floor, n = {n}", single, one_set_hard, n, 0.8, 0.6)
+        add(f"correlation 0, 60 % on the floor, n = {n}", single, one_set_hard, n, 0.0, 0.6)
+    mean = "Mean over five sets"
+    for r, floor, spreads in (
+        (0.95, 0.0, False),
+        (0.6, 0.0, False),
+        (0.0, 0.0, False),
+        (0.8, 0.6, False),
+        (0.0, 0.6, False),
+        (0.6, 0.0, True),
+    ):
+        for n in (8, 10, 12, 20) if r == 0.95 else (8, 12, 20):
+            what = (
+                f"correlation {r:g}"
+                + (", 60 % on the floor" if floor else "")
+                + (", half with ten times the spread" if spreads else "")
+            )
+            add(f"mean over sets: {what}, n = {n}", mean, over_sets, n, r, floor, spreads)
+    rates = "Equal error rates"
+    for true in (0.005, 0.02, 0.05, 0.1, 0.2):
+        for n in (40, 100, 400):
+            add(f"EER {100 * true:g} %, {n} trials a class", rates, of_trials, true, n, runs=1_000)
+    for true, speakers, each in (
+        (0.129, 5, 20),
+        (0.129, 10, 20),
+        (0.129, 20, 20),
+        (0.129, 50, 20),
+        (0.039, 5, 20),
+        (0.039, 10, 20),
+        (0.039, 20, 10),
+    ):
+        for alike in (0.2, 0.5):
+            add(
+                f"EER {100 * true:g} %, {speakers} speakers x {each} trials a class, correlated {alike:g}",
+                rates,
+                of_speakers,
+                true,
+                speakers,
+                each,
+                alike,
+            )
+    for speakers in (0, 5, 10, 20, 40):
+        add(
+            "EERs 10 and 15 %, 200 trials a class" + (f" of {speakers} speakers" if speakers else ""),
+            rates,
+            difference,
+            200,
+            speakers,
+            runs=1_000,
+        )
+    values = "Values of measures"
+    for name, draw in (
+        ("normal", normal_groups),
+        ("log-normal .5", functools.partial(skewed, sigma=0.5)),
+        ("log-normal 1", functools.partial(skewed, sigma=1.0)),
+        ("log-normal 1.5", functools.partial(skewed, sigma=1.5)),
+        ("2 % carry the value, the rest zero", functools.partial(sparse, share=0.02, rest=0.0)),
+        ("5 % carry the value beside others alike", functools.partial(sparse, share=0.05, rest=0.05)),
+        ("20 % carry the value, the rest zero", functools.partial(sparse, share=0.2, rest=0.0)),
+        ("following one another in the file", following),
+    ):
+        for tolerance in (0.2, 0.1):
+            add(f"--tolerance {tolerance:g}: {name}", values, stopped, draw, tolerance)
+        if draw is not following:
+            for size in (12, 100):
+                add(f"a set of {size} groups: {name}", values, of_a_set, draw, size)
+    for name, population in forecast_coverage.POPULATIONS.items():
+        add(f"forecast: {name}", "Forecasts", forecast, population, runs=500)
+    return found
+
+
+DESIGNS = _designs()

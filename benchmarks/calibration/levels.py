@@ -1,0 +1,500 @@
+"""Null designs: how often each printed p-value lies at or below 5 % where nothing goes with error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from benchmarks.calibration import populations as pop
+from benchmarks.calibration.design import Design, Drawn
+from sharpscope.analysis import robustness
+from sharpscope.analysis.clustered_tests import joint_test, one_value_each
+from sharpscope.analysis.comparisons import williams
+from sharpscope.analysis.confounding import freedman_lane, within_strata
+from sharpscope.analysis.cross_half import Halves, HalvesOfSets, correlate_halves
+from sharpscope.analysis.evidence import spreads_differ
+from sharpscope.analysis.field_measures import one_sided_p, pair_information, soft_accuracy_p
+from sharpscope.analysis.mixed_model import mixed_model
+from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over_ways, ranks_of
+from sharpscope.analysis.permutation import swap_both
+from sharpscope.analysis.rank_correlation import kendall_p, spearman, standardised_ranks
+from sharpscope.analysis.sentinels import elsewhere
+from sharpscope.analysis.transfer import transfer
+from sharpscope.forecasting.audit import sign_flip_p
+from sharpscope.scoring.costs import paired_difference
+from sharpscope.tables.kinds import sign_flip
+
+Rng = np.random.Generator
+
+
+def seed_of(rng: Rng) -> int:
+    """Return a seed of random orders for one study."""
+    return int(rng.integers(2**31))
+
+
+def as_halves(x: np.ndarray, y: np.ndarray) -> Halves:
+    """Return one set's numbers as halves that were drawn once."""
+    return Halves(x[:, None], y[:, None], y[:, None], y[:, None])
+
+
+def usual_p(x: np.ndarray, y: np.ndarray) -> float:
+    """Return what papers print: scipy's p of Spearman's correlation."""
+    return float("nan") if np.ptp(x) == 0 or np.ptp(y) == 0 else float(stats.spearmanr(x, y).pvalue)
+
+
+# -- sharpness and error rate from trials ---------------------------------------------------------------------------
+
+
+def from_trials(
+    rng: Rng,
+    n: int,
+    per_class: int,
+    *,
+    sets: int = 1,
+    splits: int = 1,
+    spread: float = 0.0,
+    sharper: float = 0.0,
+) -> Drawn:
+    """The test of record across halves, over one set or several, beside that of the same trials."""
+    true, factor = spread * rng.normal(size=n), 1 + sharper * rng.normal(size=n)
+    drawn = [pop.trials(rng, true, per_class, splits=splits, sharper=factor) for _ in range(sets)]
+    halves, seed = [one.halves for one in drawn], seed_of(rng)
+    if sets == 1:
+        own = correlate_halves(halves[0], rng=seed).p
+        return {"across halves": own, "field: same trials": usual_p(drawn[0].values, drawn[0].errors)}
+    same = [Halves(*(v[:, None] for v in (one.values, one.errors, one.errors, one.errors))) for one in drawn]
+    return {
+        "across halves, all sets": correlate_over_sets(ranks_of(halves), rng=seed).p,
+        "field: same trials": correlate_over_sets(ranks_of(same), rng=seed).p,
+    }
+
+
+# -- every test on a table of cells ---------------------------------------------------------------------------------
+
+
+def tests_of_record(rng: Rng, draw: Callable[[Rng, int], pop.Effects], n: int) -> Drawn:
+    """P-values of correlations.csv and of the questions whose unit is the checkpoint."""
+    e, seed = draw(rng, n), seed_of(rng)
+    sets = [as_halves(e.x[:, j], e.y[:, j]) for j in range(e.x.shape[1])]
+    ways = [ranks_of(sets), ranks_of([as_halves(e.other[:, j], e.y[:, j]) for j in range(e.x.shape[1])])]
+    zx, zo, zy = (standardised_ranks(v) for v in (e.x, e.other, e.y))
+    usable = np.isfinite(zx).all(axis=0) & np.isfinite(zo).all(axis=0) & np.isfinite(zy).all(axis=0)
+    zx, zo, zy = zx[:, usable], zo[:, usable], zy[:, usable]
+    r = [
+        spearman(a, b)
+        for a, b in ((e.x[:, 0], e.y[:, 0]), (e.other[:, 0], e.y[:, 0]), (e.x[:, 0], e.other[:, 0]))
+    ]
+    certain = [one_sided_p(v[:, 0], np.full(n, v[:, 0].std() / 3 + 1e-9)) for v in (e.y, e.x)]
+    arch = np.arange(n) % 3
+    studentised = all(spreads_differ(v, np.arange(n) // (n // 2)) for v in (e.x, e.y))
+    return {
+        "one set, Spearman": correlate_halves(sets[0], rng=seed).p,
+        "one set, Kendall": kendall_p(e.x[:, 0], e.y[:, 0], rng=seed),
+        "any set, Holm": min(1.0, len(sets) * np.nanmin([correlate_halves(s, rng=seed).p for s in sets])),
+        "all sets": correlate_over_sets(ways[0], rng=seed).p,
+        "headline, largest of two ways": float(np.nanmin(max_t_over_ways(ways, rng=seed))),
+        "clusters as one (studentised where spreads differ)": joint_test(
+            e.x, e.y, seed=seed, studentised=studentised
+        ).p,
+        "inside 3 architectures, all sets": joint_test(e.x, e.y, strata=arch, seed=seed).p,
+        "measure against rival, swapped": swap_both(zx, zo, zy, rng=seed),
+        "measure against rival, Williams": williams(*r, n).p,
+        "sentinel: the measure on other sets": swap_both(zx, standardised_ranks(elsewhere(zx)), zy, rng=seed),
+        "shift over corpora": _shift_p(e, [f"corpus{j}" for j in range(e.x.shape[1])], seed),
+        "soft pairwise accuracy": soft_accuracy_p(*certain, seed=seed),
+        "field: pooled cells": usual_p(e.x.ravel(), e.y.ravel()),
+    }
+
+
+def _shift_p(e: pop.Effects, corpora: list[str], seed: int) -> float:
+    """Return the p-value of the question "shift"; NaN where it is refused."""
+    nothing = (np.zeros(len(corpora)), np.zeros(len(corpora)))
+    cells = robustness.Cells(e.x, e.y, pd.DataFrame(), corpora, corpora, [""] * len(corpora), nothing)
+    answers = list(robustness._shift(cells, seed))
+    return float(answers[0].get("p", np.nan)) if answers else float("nan")
+
+
+def information(rng: Rng, draw: Callable[[Rng, int], pop.Effects], n: int) -> Drawn:
+    """The conditional information of signs of pairs, given architecture and recipe."""
+    e = draw(rng, n)
+    settings = np.column_stack([np.arange(n) % 3, np.arange(n) // 3])
+    found = pair_information(e.x[:, 0], e.y[:, 0], settings, n_permutations=199, seed=seed_of(rng))
+    return {"pair information": found.p}
+
+
+def mixed(rng: Rng, archs: int, recipes: int, seeds: int) -> Drawn:
+    """The mixed model where its assumptions hold: architectures, recipes and seeds with normal effects."""
+    arch = np.repeat(np.arange(archs), recipes * seeds)
+    recipe = np.repeat(np.arange(archs * recipes), seeds)
+    x, y = (
+        0.7 * rng.normal(size=(archs, 1))[arch]
+        + 0.7 * rng.normal(size=(archs * recipes, 1))[recipe]
+        + 0.5 * pop.study(rng, len(arch))
+        for _ in range(2)
+    )
+    cells = pop.cells_of(pop.Effects(x, x, y), arch, recipe)
+    cells = cells[cells["measure"] == "sam"].assign(place=cells["set"])
+    return {
+        "mixed model": mixed_model(cells).p,
+        "field: single checkpoints": joint_test(x, y, seed=seed_of(rng)).p,
+    }
+
+
+def from_set_to_set(rng: Rng, draw: Callable[[Rng, int], pop.Effects], n: int) -> Drawn:
+    """The matrix of transfer: one pair of sets, and the smallest adjusted p-value of all pairs."""
+    e = draw(rng, n)
+    table = pop.cells_of(pop.Effects(e.x[:, :4], e.other[:, :4], e.y[:, :4]), np.arange(n), np.arange(n))
+    found = transfer(table[table["measure"] == "sam"], HalvesOfSets(None), seed=seed_of(rng))
+    pairs = found[(found["measure"] == "sam") & found["p"].notna()]
+    return {
+        "transfer, one pair of sets": float(pairs["p"].iloc[0]),
+        "transfer, any pair, max-T": float(pairs["p_adjusted"].min()),
+        "field: any pair, unadjusted": float(pairs["p"].min()),
+    }
+
+
+# -- the best of many -----------------------------------------------------------------------------------------------
+
+
+def best_of_ways(rng: Rng, n: int, measures: int, radii: int) -> Drawn:
+    """The headline: the largest mean of several measures at several radii, which go together."""
+    y, ways = pop.study(rng, n), []
+    for _ in range(measures):
+        shared = pop.study(rng, n)
+        ways += [standardised_ranks(shared + 0.4 * pop.study(rng, n)) for _ in range(radii)]
+    zy, seed = standardised_ranks(y)[:, :, None], seed_of(rng)
+    ranks = [Ranks(z[:, :, None], zy) for z in ways]
+    means = [abs(float((one.x * one.y).sum(axis=0).mean())) for one in ranks]
+    best = int(np.argmax(means))
+    return {
+        "headline, max-T over ways": max_t_over_ways(ranks, rng=seed)[best],
+        "field: p of the largest": correlate_over_sets(ranks[best], rng=seed).p,
+    }
+
+
+def frozen(rng: Rng, n: int) -> Drawn:
+    """The way is the one with the largest mean on two sets; it is tested on three others."""
+    y = pop.study(rng, n)
+    ways = [pop.study(rng, n) for _ in range(6)]
+    zy = standardised_ranks(y)
+    ranked = [standardised_ranks(x) for x in ways]
+    best = int(np.argmax([abs((z * zy)[:, :2].sum()) for z in ranked]))
+    test = Ranks(standardised_ranks(ways[best][:, 2:])[:, :, None], standardised_ranks(y[:, 2:])[:, :, None])
+    return {"chosen on two sets, tested on three": correlate_over_sets(test, rng=seed_of(rng)).p}
+
+
+# -- what is one piece of evidence ----------------------------------------------------------------------------------
+
+
+def clusters(rng: Rng, sizes: np.ndarray, *, apart: float = 0.3, strata: np.ndarray | None = None) -> Drawn:
+    """Epochs of a run, copies of a network or seeds of a recipe: members of a cluster differ little."""
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    groups = len(sizes)
+    own = np.zeros(groups, dtype=int) if strata is None else strata
+    effect = 3 * rng.normal(size=(2, own.max() + 1, 1)) if strata is not None else np.zeros((2, 1, 1))
+    x, y = (
+        (effect[side][own] + pop.study(rng, groups))[labels]
+        + apart * rng.normal(size=(len(labels), pop.SETS))
+        for side in range(2)
+    )
+    inside, seed = (None if strata is None else own[labels]), seed_of(rng)
+    means = [one_value_each(v, labels) for v in (x, y)]
+    found = {
+        "all sets": joint_test(x, y, labels=labels, strata=inside, seed=seed).p,
+        "one set": joint_test(x[:, :1], y[:, :1], labels=labels, strata=inside, seed=seed).p,
+        "field: single checkpoints": joint_test(x, y, strata=inside, seed=seed).p,
+    }
+    if strata is None and groups >= robustness.FEWEST:
+        found["seeds as one"] = robustness._tested(*means, seed)["p"]
+        found["one set, of record"] = correlate_halves(as_halves(means[0][:, 0], means[1][:, 0]), rng=seed).p
+    return found
+
+
+def confounded(rng: Rng, n: int) -> Drawn:
+    """Architectures move sharpness and error together; inside one they have nothing to do with each other."""
+    strata = np.arange(n) % 3
+    cause = 3.0 * rng.normal(size=(3, 1))[strata]
+    x, y = (cause + pop.study(rng, n) for _ in range(2))
+    seed = seed_of(rng)
+    return {
+        "inside architectures, one set": within_strata(x[:, 0], y[:, 0], strata, rng=seed)[1],
+        "inside architectures, all sets": joint_test(x, y, strata=strata, seed=seed).p,
+        "field: all checkpoints alike": usual_p(x[:, 0], y[:, 0]),
+    }
+
+
+def few_of_most(rng: Rng) -> Drawn:
+    """One architecture with ten checkpoints and six with one."""
+    strata = np.concatenate([np.zeros(10, dtype=int), np.arange(1, 7)])
+    x, y = (2 * rng.normal(size=(7, 1))[strata] + pop.study(rng, 16) for _ in range(2))
+    return {"inside architectures, all sets": joint_test(x, y, strata=strata, seed=seed_of(rng)).p}
+
+
+def missing(rng: Rng, n: int, *, by_quality: bool) -> Drawn:
+    """Cells are missing, at random or where checkpoints are worst; complete checkpoints are tested."""
+    e = pop.unrelated(rng, n)
+    chance = np.where(e.y > np.quantile(e.y, 0.8, axis=0), 0.4, 0.0) if by_quality else 0.08
+    kept = ~(rng.random(e.y.shape) < chance).any(axis=1)
+    x, y, seed = e.x[kept], e.y[kept], seed_of(rng)
+    if kept.sum() < 5:
+        return {"all sets, complete checkpoints": float("nan")}
+    sets = [as_halves(x[:, j], y[:, j]) for j in range(x.shape[1])]
+    return {"all sets, complete checkpoints": correlate_over_sets(ranks_of(sets), rng=seed).p}
+
+
+# -- comparisons, shift, covariates ---------------------------------------------------------------------------------
+
+
+def equally_correlated(rng: Rng, n: int, *, unlike: bool) -> Drawn:
+    """Two measures that go equally well with error; the noise of one is the checkpoint's, of the other the cell's."""
+    y = pop.study(rng, n)
+    first = y + 0.8 * rng.normal(size=(n, 1)) if unlike else y + 0.8 * pop.study(rng, n)
+    second = y + 0.8 * (rng.normal(size=y.shape) if unlike else pop.study(rng, n))
+    z = [standardised_ranks(v) for v in (first, second, y)]
+    return {"measure against rival, swapped": swap_both(*z, rng=seed_of(rng))}
+
+
+def corpora(rng: Rng, n: int, shape: tuple[int, int]) -> Drawn:
+    """Sets are subsets of corpora, whose level is the corpus' own in sharpness and error."""
+    count, each = shape
+    label = np.repeat(np.arange(count), each)
+    x, y = (
+        rng.normal(size=(1, count))[:, label]
+        + 0.3 * rng.normal(size=(1, len(label)))
+        + 0.3 * pop.study(rng, n, len(label))
+        for _ in range(2)
+    )
+    seed = seed_of(rng)
+    naive = robustness._tested(x.T, y.T, seed)["p"]
+    return {
+        "shift over corpora": _shift_p(pop.Effects(x, x, y), [f"corpus{c}" for c in label], seed),
+        "field: subsets as sets": naive,
+    }
+
+
+def through_the_loss(rng: Rng, n: int, reliability: float) -> Drawn:
+    """Sharpness and error follow the loss (loading .9) and have nothing else in common; the loss is measured with noise."""
+    loss = rng.normal(size=(n, 1))
+    x, y = (0.9 * loss + np.sqrt(0.19) * rng.normal(size=(n, 1)) for _ in range(2))
+    seen = np.sqrt(reliability) * loss + np.sqrt(1 - reliability) * rng.normal(size=(n, 1))
+    return {"field: partial correlation given the loss": freedman_lane(x, y, seen, seed=seed_of(rng))[1]}
+
+
+def collider(rng: Rng, n: int) -> Drawn:
+    """Gradient norm follows loss and sharpness; sharpness says nothing of error, which the loss decides."""
+    loss, x = rng.normal(size=(2, n, 1))
+    norm = loss + x + 0.3 * rng.normal(size=(n, 1))
+    y = loss + 0.3 * rng.normal(size=(n, 1))
+    return {
+        "field: partial correlation given the gradient norm": freedman_lane(x, y, norm, seed=seed_of(rng))[1]
+    }
+
+
+# -- scores and tables ----------------------------------------------------------------------------------------------
+
+
+def two_systems(rng: Rng, per_class: int, speakers: int) -> Drawn:
+    """Two systems equal in truth on the same trials, which speakers make hard or easy."""
+    size = 2 * per_class
+    truth = np.arange(size) % 2 == 0
+    who = np.arange(size) // 2 % max(1, speakers)
+    margins = 1.6 + rng.normal(size=(1, size)) + rng.normal(size=(2, size))
+    if speakers:
+        margins = margins + 0.7 * rng.normal(size=(2, speakers))[:, who]
+    first, second = np.where(truth, margins, -margins)
+    few = {"n_resamples": 399, "seed": seed_of(rng)}
+    trials = paired_difference(first, second, truth, **few)
+    if not speakers:
+        return {"two systems, trials drawn": trials.p}
+    own = paired_difference(first, second, truth, speakers=who, **few)
+    return {"two systems, speakers drawn": own.p, "field: trials drawn": trials.p}
+
+
+def signs(rng: Rng, pairs: int) -> Drawn:
+    """Paired differences of error rates on a grid, no recipe better."""
+    gaps = rng.integers(-4, 5, size=pairs) / 40
+    return {
+        "table recipes, sign flips": sign_flip(gaps),
+        "forecast against baseline, sign flips": sign_flip_p(gaps),
+    }
+
+
+def _designs() -> list[Design]:
+    """Return every null design."""
+    found: list[Design] = []
+
+    def add(
+        name: str, section: str, function: Callable[..., Drawn], *rest: Any, runs: int = 2_000, **options: Any
+    ) -> None:
+        said = options.pop("approximate", ())
+        found.append(
+            Design(
+                name,
+                section,
+                partial(function, **options) if not rest else _bound(function, rest, options),
+                runs,
+                "level",
+                said,
+            )
+        )
+
+    trial = "Detectors equal in truth"
+    for n, per_class in ((12, 40), (12, 100), (12, 400), (24, 100)):
+        add(f"equal detectors, n = {n}, {per_class} trials a class", trial, from_trials, n, per_class)
+    add("equal detectors, n = 12, 100 trials a class, 5 sets", trial, from_trials, 12, 100, sets=5)
+    add(
+        "equal detectors, n = 24, 100 trials a class, 5 sets", trial, from_trials, 24, 100, sets=5, runs=1_000
+    )
+    add(
+        "equal detectors, n = 12, 100 trials a class, eleven splits",
+        trial,
+        from_trials,
+        12,
+        100,
+        splits=11,
+        runs=1_000,
+    )
+    add(
+        "sharpness differs by 5 %, n = 12, 400 trials a class, 5 sets",
+        trial,
+        from_trials,
+        12,
+        400,
+        sets=5,
+        sharper=0.05,
+        runs=1_000,
+    )
+    add(
+        "sharpness differs by 5 %, n = 24, 400 trials a class, 5 sets",
+        trial,
+        from_trials,
+        24,
+        400,
+        sets=5,
+        sharper=0.05,
+        runs=500,
+    )
+    add("sharpness differs by 20 %, n = 12, 100 trials a class", trial, from_trials, 12, 100, sharper=0.2)
+
+    every = "Every test, nothing goes with error"
+    populations = (
+        ("checkpoints and sets have effects", pop.unrelated, (6, 12, 24)),
+        ("equal detectors, halves of 40 + 40 trials", pop.equal_detectors, (12,)),
+        ("sharpness over three decades, error on a grid of 20", pop.coarse, (6, 12)),
+        ("three of five checkpoints without an error", pop.on_the_floor, (12,)),
+        ("Cauchy", pop.heavy_tails, (16,)),
+        ("half of the checkpoints with ten times the spread", pop.unequal_spreads, (12, 24)),
+    )
+    for name, draw, sizes in populations:
+        for n in sizes:
+            add(f"{name}, n = {n}", every, tests_of_record, draw, n)
+    for name, draw, n in (
+        ("checkpoints and sets have effects", pop.unrelated, 12),
+        ("equal detectors", pop.equal_detectors, 12),
+        ("grid of 20", pop.coarse, 12),
+    ):
+        add(f"information of pairs: {name}, n = {n}", every, information, draw, n, runs=1_000)
+        add(f"set to set: {name}, n = {n}", every, from_set_to_set, draw, n, runs=1_000)
+
+    many = "The best of many"
+    for n in (8, 12, 24):
+        add(
+            f"largest of 4 measures x 3 radii, n = {n}",
+            many,
+            best_of_ways,
+            n,
+            4,
+            3,
+            runs=500 if n == 8 else 2_000,
+        )
+    add("largest of 3 radii, n = 12", many, best_of_ways, 12, 1, 3)
+    add("--freeze, 6 ways, n = 12", many, frozen, 12)
+
+    evidence = "What is one piece of evidence"
+    alike = np.full
+    add("6 runs x 4 epochs", evidence, clusters, alike(6, 4))
+    add("12 runs x 2 epochs", evidence, clusters, alike(12, 2))
+    add("8 networks, each copied twice", evidence, clusters, alike(8, 3), apart=0.0, runs=500)
+    add("10 recipes x 3 seeds", evidence, clusters, alike(10, 3), apart=0.6)
+    add(
+        "10 recipes of 1 or 10 seeds, as far apart as recipes",
+        evidence,
+        clusters,
+        np.where(np.arange(10) % 2, 10, 1),
+        apart=2.0,
+    )
+    add(
+        "--by arch: 6 architectures, 2 recipes x 3 seeds",
+        evidence,
+        clusters,
+        alike(12, 3),
+        strata=np.repeat(np.arange(6), 2),
+    )
+    add(
+        "--by arch: 3 architectures, 4 recipes x 2 seeds",
+        evidence,
+        clusters,
+        alike(12, 2),
+        strata=np.repeat(np.arange(3), 4),
+    )
+    add("2 recipes x 6 runs of each", evidence, clusters, alike(12, 1), strata=np.repeat(np.arange(2), 6))
+    for n in (12, 24):
+        add(f"3 architectures move sharpness and error, n = {n}", evidence, confounded, n)
+    add("one architecture of 10 checkpoints, six of one", evidence, few_of_most)
+    add("cells missing at random, n = 16", evidence, missing, 16, by_quality=False)
+    add("cells of bad checkpoints missing, n = 16", evidence, missing, 16, by_quality=True)
+    add("mixed model, 4 architectures x 3 recipes x 2 seeds", evidence, mixed, 4, 3, 2, runs=500)
+
+    rest = "Comparisons, shift and covariates"
+    for n in (8, 12, 24):
+        add(f"two measures equally good, n = {n}", rest, equally_correlated, n, unlike=False)
+        add(f"two measures equally good, noise unlike, n = {n}", rest, equally_correlated, n, unlike=True)
+    for shape in ((12, 1), (6, 2), (5, 3), (4, 2), (3, 4)):
+        add(
+            f"{shape[0]} corpora x {shape[1]} subsets, n = 12",
+            rest,
+            corpora,
+            12,
+            shape,
+            runs=500 if shape[0] == 5 else 2_000,
+        )
+    for n in (12, 24):
+        for reliability in (1.0, 0.95, 0.9, 0.8):
+            add(
+                f"only through the loss, reliability {reliability:g}, n = {n}",
+                rest,
+                through_the_loss,
+                n,
+                reliability,
+            )
+        add(f"gradient norm from loss and sharpness, n = {n}", rest, collider, n)
+
+    scores = "Scores and tables of error rates"
+    add("two systems, 200 trials a class", scores, two_systems, 200, 0, runs=1_000)
+    for speakers in (5, 10, 20, 40):
+        add(
+            f"two systems, 200 trials a class of {speakers} speakers",
+            scores,
+            two_systems,
+            200,
+            speakers,
+            runs=1_000,
+        )
+    for pairs in (6, 10, 12):
+        add(f"{pairs} pairs of recipes on a grid", scores, signs, pairs, runs=500)
+    return found
+
+
+def _bound(
+    function: Callable[..., Drawn], rest: tuple[Any, ...], options: dict[str, Any]
+) -> Callable[[Rng], Drawn]:
+    """Return a function of the generator alone."""
+    return lambda rng: function(rng, *rest, **options)
+
+
+DESIGNS = _designs()

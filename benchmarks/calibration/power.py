@@ -1,0 +1,53 @@
+"""Where detectors differ in truth: how often the difference is found across halves, and what `power` says."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from scipy.stats import norm
+
+from benchmarks.calibration import populations as pop
+from benchmarks.calibration.design import Design, Drawn
+from benchmarks.calibration.levels import from_trials
+from sharpscope.analysis.rank_correlation import spearman
+
+SPREADS = (0.15, 0.25, 0.5)
+SIZES = (12, 24)
+PER_CLASS = (100, 400)
+
+
+@functools.lru_cache
+def true_correlation(spread: float, per_class: int) -> float:
+    """Return the correlation across halves of very many detectors on one set, on average over sets."""
+    rng, found = np.random.default_rng(96), []
+    for _ in range(12):
+        one = pop.trials(rng, spread * rng.normal(size=600), per_class).halves
+        found.append(spearman(one.x[:, 0], one.y[:, 0]))
+    return float(np.mean(found))
+
+
+def said_power(r: float, n: int, *, alpha: float = 0.05) -> float:
+    """Return the chance to find a correlation by the formula that `power` solves for the correlation."""
+    gap = np.arctanh(r) * np.sqrt((n - 3) / (1 + r * r / 2))
+    return float(norm.cdf(gap - norm.ppf(1 - alpha / 2)))
+
+
+def _designs() -> list[Design]:
+    found = []
+    for spread in SPREADS:
+        for per_class in PER_CLASS:
+            for n in SIZES:
+                for splits in (1, 11) if per_class == 100 else (1,):
+                    name = f"true spread {spread:g}, n = {n}, {per_class} trials a class"
+                    name += ", eleven splits" if splits > 1 else ""
+                    runs = 2_000 if splits == 1 and per_class == 100 else 500
+                    found.append(Design(name, "Power", _drawn(n, per_class, spread, splits), runs, "power"))
+    return found
+
+
+def _drawn(n: int, per_class: int, spread: float, splits: int) -> functools.partial[Drawn]:
+    return functools.partial(from_trials, n=n, per_class=per_class, spread=spread, splits=splits)
+
+
+DESIGNS = _designs()
