@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
-from benchmarks.calibration import intervals, levels, power
+from benchmarks.calibration import interval_designs, null_designs, power
 from benchmarks.calibration.design import RATES, Design, draw_until
 
-DESIGNS: tuple[Design, ...] = (*levels.DESIGNS, *power.DESIGNS, *intervals.DESIGNS)
+DESIGNS: tuple[Design, ...] = (*null_designs.DESIGNS, *power.DESIGNS, *interval_designs.DESIGNS)
 
 
 def main() -> None:
     """Read the command line, draw what it asks for and print a line per test."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument(
-        "runs", nargs="?", type=int, help="studies a design; none takes each design's own number"
+        "runs", nargs="?", type=int, help="studies a design at most; none takes each design's own number"
     )
     parser.add_argument(
         "--design", default="", help="only designs whose name or section contains these words"
@@ -36,7 +37,7 @@ def main() -> None:
             print(f"{design.section}: {design.name} ({design.runs})")
             continue
         began = time.perf_counter()
-        found = draw_until(design, asked.runs or design.runs, type(RATES)(asked.rates))
+        found = draw_until(design, min(asked.runs or design.runs, design.runs), Path(asked.rates))
         print(f"{design.name} ({design.kind}, {time.perf_counter() - began:.1f} s)")
         for test, rate in found.items():
             given = "" if rate.given == rate.runs else f", given in {100 * rate.given / rate.runs:.0f} %"

@@ -14,10 +14,11 @@ from sharpscope.analysis import comparisons as comparing
 from sharpscope.analysis import robustness
 from sharpscope.analysis.against import against as put_error
 from sharpscope.analysis.against import error_on_trials
+from sharpscope.analysis.apart import apart_table, evidence_of
 from sharpscope.analysis.clusters import Clusters, find_clusters
 from sharpscope.analysis.correlation_rows import N_BOOTSTRAP, correlations
 from sharpscope.analysis.cross_half import N_SPLITS, HalvesOfSets
-from sharpscope.analysis.evidence import evidence_rows
+from sharpscope.analysis.evidence import evidence_rows, warn_of_spreads
 from sharpscope.analysis.field_rows import field_rows
 from sharpscope.analysis.mixed_model import mixed_model
 from sharpscope.analysis.primary import fix_way
@@ -45,6 +46,7 @@ class Correlation(NamedTuple):
         comparisons: One row per pair of measures; columns ``comparisons.COLUMNS``.
         questions: Answers to what is asked next; columns ``robustness.COLUMNS``.
         transfer: Sharpness on one set against error on another; columns ``transfer.COLUMNS``.
+        apart: The rows with sharpness and error rates from different trials, of which everything else is asked.
     """
 
     table: pd.DataFrame
@@ -54,6 +56,7 @@ class Correlation(NamedTuple):
     comparisons: pd.DataFrame
     questions: pd.DataFrame
     transfer: pd.DataFrame = pd.DataFrame()
+    apart: pd.DataFrame = pd.DataFrame()
 
     def _repr_html_(self) -> str:
         """Show the table in a notebook."""
@@ -122,28 +125,33 @@ def correlate(
     clusters = find_clusters(table)
     warnings += [line.rstrip(".") for line in (said, clusters.sentence) if line]
     table, choice = fix_way(table, primary, freeze)
+    warnings += [line for line in (warn_of_spreads(table),) if line]
     per_preset = table.drop_duplicates(WAY)["preset"].value_counts()
     steps = 3 * int(per_preset.sum()) + sum(math.comb(int(ways), 2) for ways in per_preset)
     with progress(steps, "steps", show=show_progress) as meter:
         meter.describe("correlating")
         halves = HalvesOfSets(records, seed=seed, n_splits=splits, runs=clusters.labels["run"], error=error)
         found = correlations(table, by, seed, halves, meter.advance)
+        # What is asked of the same trials, their noise answers: every further test has halves too.
+        apart = apart_table(table, halves)
         meter.describe("comparing measures")
         n_resamples = N_BOOTSTRAP if len(table) < 5000 else 999
         comparisons = comparing.compare_measures(
-            table, seed=seed, n_resamples=n_resamples, advance=meter.advance
+            apart, seed=seed, n_resamples=n_resamples, advance=meter.advance
         )
         meter.describe("asking further")
-        answers = robustness.ask(table, records=records, seed=seed, advance=meter.advance)
-        answers = _with_more(answers, table, clusters, by, seed)
+        answers = robustness.ask(apart, whole=table, records=records, seed=seed, advance=meter.advance)
+        answers = _with_more(answers, apart, clusters, by, seed)
         meter.describe("from set to set")
         matrix = transfer(table, halves, seed=seed, advance=meter.advance)
+    comparisons["evidence"] = evidence_of(apart, comparisons)
+    answers["evidence"] = evidence_of(apart, answers)
     words = summarise(found, table, warnings, choice, splits) + _which(comparisons)
     if more := trust(answers):
         words += f"\n{more}\n"
     if told := say_transfer(matrix, in_domain_sets(table)):
         words += f"\n{told}\n"
-    return Correlation(found, words, tuple(warnings), table, comparisons, answers, matrix)
+    return Correlation(found, words, tuple(warnings), table, comparisons, answers, matrix, apart)
 
 
 def _with_more(
@@ -213,10 +221,13 @@ def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Pat
     replace_file(files[2], correlation.summary)
     replace_file(files[3], correlation.comparisons.to_csv(index=False, lineterminator="\n"))
     replace_file(files[4], correlation.questions.to_csv(index=False, lineterminator="\n"))
-    sentinels = sentinel_rows(correlation.results)
+    apart = correlation.apart if len(correlation.apart) else correlation.results
+    sentinels = sentinel_rows(apart)
+    if "evidence" in apart:
+        sentinels["evidence"] = evidence_of(apart, sentinels)
     replace_file(files[5], sentinels.to_csv(index=False, lineterminator="\n"))
     replace_file(files[6], correlation.transfer.to_csv(index=False, lineterminator="\n"))
-    return [*files, *_settings(correlation.results, folder / "settings.csv")]
+    return [*files, *_settings(apart, folder / "settings.csv")]
 
 
 def _settings(results: pd.DataFrame, path: Path) -> list[Path]:

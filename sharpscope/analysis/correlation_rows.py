@@ -12,7 +12,7 @@ import pandas as pd
 from sharpscope.analysis import comparisons as comparing
 from sharpscope.analysis import permutation, rank_correlation
 from sharpscope.analysis.confounding import within_strata
-from sharpscope.analysis.cross_half import Halves, HalvesOfSets, correlate_halves
+from sharpscope.analysis.cross_half import Halves, HalvesOfSets, combined, correlate_halves
 from sharpscope.analysis.mean_interval import interval_of_mean
 from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over_ways, ranks_of
 from sharpscope.analysis.rank_correlation import FEWEST
@@ -143,6 +143,21 @@ def _across_halves(found: Halves | None, seed: int) -> dict[str, Any]:
         "spearman_high": ends.high,
         "p": one.p,
         "shared_noise": one.shared_noise,
+    } | _further_coefficients(found, seed)
+
+
+def _further_coefficients(halves: Halves, seed: int) -> dict[str, float]:
+    """Return Kendall's and Pearson's coefficients across halves, as the row says that its numbers are."""
+    n, pairs = len(halves.x), list(zip(halves.x.T, halves.y.T, strict=True))
+    tau = float(np.median([rank_correlation.kendall(x, y) for x, y in pairs]))
+    ends = rank_correlation.kendall_interval(tau, n)
+    tests = [rank_correlation.kendall_p(x, y, rng=seed) for x, y in pairs] if n >= FEWEST else []
+    return {
+        "kendall": tau,
+        "kendall_low": ends.low,
+        "kendall_high": ends.high,
+        "pearson": float(np.median([rank_correlation.pearson(x, y) for x, y in pairs])),
+        "p_kendall": combined(tests) if tests else math.nan,
     }
 
 

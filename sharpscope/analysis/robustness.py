@@ -85,6 +85,7 @@ class Cells(NamedTuple):
 def ask(
     results: pd.DataFrame,
     *,
+    whole: pd.DataFrame | None = None,
     records: Records | None = None,
     seed: int = 0,
     advance: Callable[[], object] | None = None,
@@ -93,6 +94,7 @@ def ask(
 
     Args:
         results: Rows of a results table without duplicates.
+        whole: The same rows of all trials where ``results`` are of halves: reliability is asked of them.
         records: Scores of trials and values of groups of the table, or None.
         seed: Of random orders.
         advance: Called after every measure.
@@ -101,21 +103,27 @@ def ask(
         One row per answer, columns ``COLUMNS``.
     """
     rows: list[dict[str, Any]] = []
+    whole = results if whole is None else whole
     for preset, part in results.groupby("preset", sort=False, dropna=False):
-        known = {
-            way: cells
-            for way, lines in part.groupby(["measure", "rho", "m"], sort=False, dropna=False)
-            if (cells := _cells(lines)) is not None
-        }
+        known = _known(part)
+        entire = known if whole is results else _known(whole[whole["preset"] == preset])
         for way, cells in known.items():
             head = dict(zip(("measure", "rho", "m"), way, strict=True)) | {"preset": preset}
             for answer in _answers(way, cells, known, seed):
                 rows.append(_BLANK | head | answer)
+            if way in entire:
+                rows += [_BLANK | head | answer for answer in _reliability(entire[way])]
             if advance is not None:
                 advance()
     if records is not None and results["sha256"].nunique() <= 200:
-        rows += [_BLANK | answer for answer in split_halves(results, records, seed=seed)]
+        rows += [_BLANK | answer for answer in split_halves(whole, records, seed=seed)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _known(part: pd.DataFrame) -> dict[tuple[Any, ...], Cells]:
+    """Return the cells of every way of measuring."""
+    ways = part.groupby(["measure", "rho", "m"], sort=False, dropna=False)
+    return {way: cells for way, lines in ways if (cells := _cells(lines)) is not None}
 
 
 def _cells(lines: pd.DataFrame) -> Cells | None:
@@ -151,7 +159,6 @@ def _answers(
     yield from _by_recipe(cells, seed)
     yield from _given(way, cells, known, seed)
     yield from _shift(cells, seed)
-    yield from _reliability(cells)
     yield from _against_loss(way, cells, known)
 
 
