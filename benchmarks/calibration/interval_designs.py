@@ -47,6 +47,10 @@ def mean() -> Iterator[Design]:
         what += ", half with ten times the spread" if spreads else ""
         for n in (8, 10, 12, 20) if r == 0.95 else (8, 12, 20):
             yield covers(MEAN, f"mean over sets: {what}, n = {n}", intervals.over_sets, n, r, floor, spreads)
+    for kind in ("alike", "noise unlike", ".95 and .6"):
+        for n in (8, 12, 24):
+            name = f"two measures, {kind}, n = {n}"
+            yield covers(MEAN, name, intervals.difference_of_means, n, kind, runs=1_000)
 
 
 def error_rates() -> Iterator[Design]:

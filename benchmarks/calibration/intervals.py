@@ -77,7 +77,7 @@ def over_sets(rng: Rng, n: int, r: float, floor: float, spreads: bool) -> Drawn:
     x, y = pop.related(rng, n, r, floor=floor, spreads=spreads)
     low, high, note = interval_of_mean(x, y)
     true = _true_mean(r, floor, spreads)
-    means = bootstrap_mean_within(x, y, n_resamples=400, rng=rng).values
+    means = bootstrap_mean_within(x, y, n_resamples=199, rng=rng).values
     # Resamples with a constant set are dropped, as is usual.
     means = means[np.isfinite(means)]
     drawn = np.quantile(means, [0.025, 0.975]) if len(means) else (np.nan, np.nan)
@@ -85,6 +85,35 @@ def over_sets(rng: Rng, n: int, r: float, floor: float, spreads: bool) -> Drawn:
         "mean over sets (jackknife)": float("nan") if note else holds((low, high), true),
         "field: bootstrap": holds(drawn, true),
     }
+
+
+def difference_of_means(rng: Rng, n: int, kind: str) -> Drawn:
+    """The difference of two measures' mean correlations, of which checkpoints are drawn, the same for both."""
+    x, other, y = _two_measures(rng, n, kind)
+    seed = int(rng.integers(2**31))
+    drawn = [bootstrap_mean_within(v, y, n_resamples=199, rng=seed).values for v in (x, other)]
+    ends = np.quantile(drawn[0] - drawn[1], [0.025, 0.975])
+    return {"difference of two measures": holds(ends, _true_difference(kind))}
+
+
+def _two_measures(rng: Rng, n: int, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return two measures and the error that they go with."""
+    y = pop.study(rng, n)
+    first, second = {"alike": (0.8, 0.8), ".95 and .6": (0.33, 1.33), "noise unlike": (0.8, 0.8)}[kind]
+    if kind == "noise unlike":
+        return y + first * rng.normal(size=(n, 1)), y + second * rng.normal(size=y.shape), y
+    return y + first * pop.study(rng, n), y + second * pop.study(rng, n), y
+
+
+@functools.lru_cache
+def _true_difference(kind: str) -> float:
+    """Return the difference of very many checkpoints; none where both are equally good."""
+    if kind != ".95 and .6":
+        return 0.0
+    x, other, y = _two_measures(np.random.default_rng(95), MANY, kind)
+    return float(
+        np.mean([spearman(x[:, j], y[:, j]) - spearman(other[:, j], y[:, j]) for j in range(pop.SETS)])
+    )
 
 
 # -- error rates ----------------------------------------------------------------------------------------------------

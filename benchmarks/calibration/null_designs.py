@@ -58,11 +58,7 @@ def every_test() -> Iterator[Design]:
     for name, draw, sizes in POPULATIONS:
         for n in sizes:
             yield level(EVERY, f"{name}, n = {n}", levels.tests_of_record, draw, n)
-    for name, draw in (
-        ("checkpoints and sets have effects", pop.unrelated),
-        ("equal detectors", pop.equal_detectors),
-        ("grid of 20", pop.coarse),
-    ):
+    for name, draw in (("checkpoints and sets have effects", pop.unrelated), ("grid of 20", pop.coarse)):
         yield level(EVERY, f"information of pairs: {name}, n = 12", levels.information, draw, 12, runs=500)
         yield level(EVERY, f"set to set: {name}, n = 12", levels.from_set_to_set, draw, 12, runs=500)
 

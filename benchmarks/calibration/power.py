@@ -14,7 +14,6 @@ from sharpscope.analysis.rank_correlation import spearman
 
 SPREADS = (0.15, 0.25, 0.5)
 SIZES = (12, 24)
-PER_CLASS = (100, 400)
 
 
 @functools.lru_cache
@@ -34,15 +33,13 @@ def said_power(r: float, n: int, *, alpha: float = 0.05) -> float:
 
 
 def _designs() -> list[Design]:
+    kinds = [(spread, 100, n, 1) for spread in SPREADS for n in SIZES]
+    kinds += [(0.25, 400, 12, 1), (0.25, 400, 24, 1), (0.25, 100, 12, 11)]
     found = []
-    for spread in SPREADS:
-        for per_class in PER_CLASS:
-            for n in SIZES:
-                for splits in (1, 11) if per_class == 100 else (1,):
-                    name = f"true spread {spread:g}, n = {n}, {per_class} trials a class"
-                    name += ", eleven splits" if splits > 1 else ""
-                    runs = 2_000 if splits == 1 and per_class == 100 else 500
-                    found.append(Design(name, "Power", _drawn(n, per_class, spread, splits), runs, "power"))
+    for spread, per_class, n, splits in kinds:
+        name = f"true spread {spread:g}, n = {n}, {per_class} trials a class"
+        name += ", eleven splits" if splits > 1 else ""
+        found.append(Design(name, "Power", _drawn(n, per_class, spread, splits), 2_000, "power"))
     return found
 
 
