@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sharpscope.analysis import confounding, permutation, rank_correlation
+from sharpscope.analysis import confounding, over_sets, permutation, rank_correlation
 from sharpscope.files import replace_file
 
 RATES = Path(__file__).with_name("rates.json")
@@ -74,12 +74,16 @@ class Rate(NamedTuple):
 def few_orders(count: int = ORDERS) -> Iterator[None]:
     """Let the package draw fewer random orders; every order still counts up to nine checkpoints."""
     default = rank_correlation.orders.__kwdefaults__
-    kept = default["n_permutations"], confounding.N_PERMUTATIONS, permutation.N_PERMUTATIONS
-    default["n_permutations"] = confounding.N_PERMUTATIONS = permutation.N_PERMUTATIONS = count
+    kept = default["n_permutations"]
+    default["n_permutations"] = count
+    for module in (confounding, over_sets, permutation):
+        module.N_PERMUTATIONS = count
     try:
         yield
     finally:
-        default["n_permutations"], confounding.N_PERMUTATIONS, permutation.N_PERMUTATIONS = kept
+        default["n_permutations"] = kept
+        for module in (confounding, over_sets, permutation):
+            module.N_PERMUTATIONS = kept
 
 
 def simulate(design: Design, start: int, stop: int) -> dict[str, Rate]:

@@ -13,12 +13,13 @@ from benchmarks.calibration.design import Drawn
 from sharpscope.analysis import robustness
 from sharpscope.analysis.clustered_tests import joint_test, one_value_each
 from sharpscope.analysis.comparisons import williams
-from sharpscope.analysis.confounding import freedman_lane, within_strata
+from sharpscope.analysis.confounding import freedman_lane
 from sharpscope.analysis.cross_half import Halves, HalvesOfSets, correlate_halves
 from sharpscope.analysis.evidence import spreads_differ
 from sharpscope.analysis.field_measures import one_sided_p, pair_information, soft_accuracy_p
+from sharpscope.analysis.frozen import frozen_p
 from sharpscope.analysis.mixed_model import mixed_model
-from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over_ways, ranks_of
+from sharpscope.analysis.over_sets import correlate_over_sets, max_t_over_ways, ranks_at, ranks_of
 from sharpscope.analysis.permutation import swap_both
 from sharpscope.analysis.rank_correlation import kendall_p, standardised_ranks
 from sharpscope.analysis.sentinels import elsewhere
@@ -81,7 +82,7 @@ def tests_of_record(rng: Rng, draw: Callable[[Rng, int], pop.Effects], n: int) -
     zx, zo, zy = (standardised_ranks(v) for v in e)
     usable = np.isfinite(zx).all(axis=0) & np.isfinite(zo).all(axis=0) & np.isfinite(zy).all(axis=0)
     zx, zo, zy = zx[:, usable], zo[:, usable], zy[:, usable]
-    ways = [Ranks(z[:, :, None], zy[:, :, None]) for z in (zx, zo)]
+    ways = [ranks_at(v[:, usable, None], e.y[:, usable, None]) for v in (e.x, e.other)]
     pairs = ((zx, zy), (zo, zy), (zx, zo))
     r = [float(a[:, 0] @ b[:, 0]) for a, b in pairs] if usable[0] else [np.nan] * 3
     certain = [one_sided_p(v[:, 0], np.full(n, v[:, 0].std() / 3 + 1e-9)) for v in (e.y, e.x)]
@@ -92,10 +93,10 @@ def tests_of_record(rng: Rng, draw: Callable[[Rng, int], pop.Effects], n: int) -
         "one set, Kendall": kendall_p(e.x[:, 0], e.y[:, 0], rng=seed),
         "all sets": correlate_over_sets(ways[0], rng=seed).p,
         "headline, largest of two ways": float(np.nanmin(max_t_over_ways(ways, rng=seed))),
-        "clusters as one (studentised where spreads differ)": joint_test(
-            e.x, e.y, seed=seed, studentised=studentised
-        ).p,
-        "inside 3 architectures, all sets": joint_test(e.x, e.y, strata=arch, seed=seed).p,
+        "clusters as one, studentised": (
+            joint_test(e.x, e.y, seed=seed, studentised=True).p if studentised else np.nan
+        ),
+        "inside 3 architectures, all sets": _over(e.x, e.y, seed, strata=arch),
         "measure against rival, swapped": swap_both(zx, zo, zy, rng=seed),
         "measure against rival, Williams": williams(*r, n).p,
         "sentinel: the measure on other sets": swap_both(zx, standardised_ranks(elsewhere(zx)), zy, rng=seed),
@@ -103,6 +104,12 @@ def tests_of_record(rng: Rng, draw: Callable[[Rng, int], pop.Effects], n: int) -
         "soft pairwise accuracy": soft_accuracy_p(*certain, seed=seed),
         "field: pooled cells": usual_p(e.x.ravel(), e.y.ravel()),
     }
+
+
+def _over(x: np.ndarray, y: np.ndarray, seed: int, **pieces: np.ndarray | None) -> float:
+    """Return the p-value of the mean over sets, clusters as one and inside strata; NaN where no order is rare enough."""
+    ranks = ranks_at(x[:, :, None], y[:, :, None], **pieces)
+    return correlate_over_sets(ranks, rng=seed).p if ranks.testable else np.nan
 
 
 def _shift_p(e: pop.Effects, corpora: list[str], seed: int) -> float:
@@ -157,29 +164,31 @@ def from_set_to_set(rng: Rng, draw: Callable[[Rng, int], pop.Effects], n: int) -
 
 def best_of_ways(rng: Rng, n: int, measures: int, radii: int) -> Drawn:
     """The headline: the largest mean of several measures at several radii, which go together."""
-    y, ways = pop.study(rng, n), []
+    y, ways, seed = pop.study(rng, n)[:, :, None], [], seed_of(rng)
     for _ in range(measures):
         shared = pop.study(rng, n)
-        ways += [standardised_ranks(shared + 0.4 * pop.study(rng, n)) for _ in range(radii)]
-    zy, seed = standardised_ranks(y)[:, :, None], seed_of(rng)
-    ranks = [Ranks(z[:, :, None], zy) for z in ways]
-    means = [abs(float((one.x * one.y).sum(axis=0).mean())) for one in ranks]
-    best = int(np.argmax(means))
+        ways += [ranks_at((shared + 0.4 * pop.study(rng, n))[:, :, None], y) for _ in range(radii)]
+    best = int(np.argmax([abs(float(one.within.mean())) for one in ways]))
     return {
-        "headline, max-T over ways": max_t_over_ways(ranks, rng=seed)[best],
-        "field: p of the largest": correlate_over_sets(ranks[best], rng=seed).p,
+        "headline, max-T over ways": max_t_over_ways(ways, rng=seed)[best],
+        "field: p of the largest": correlate_over_sets(ways[best], rng=seed).p,
     }
 
 
 def frozen(rng: Rng, n: int) -> Drawn:
     """The way is the one with the largest mean on two sets; it is tested on three others."""
-    y = pop.study(rng, n)
+    y, seed = pop.study(rng, n), seed_of(rng)
     ways = [pop.study(rng, n) for _ in range(6)]
-    zy = standardised_ranks(y)
-    ranked = [standardised_ranks(x) for x in ways]
-    best = int(np.argmax([abs((z * zy)[:, :2].sum()) for z in ranked]))
-    test = Ranks(standardised_ranks(ways[best][:, 2:])[:, :, None], standardised_ranks(y[:, 2:])[:, :, None])
-    return {"chosen on two sets, tested on three": correlate_over_sets(test, rng=seed_of(rng)).p}
+    zy, ranked = standardised_ranks(y), [standardised_ranks(x) for x in ways]
+    own, p, each = frozen_p(
+        [(z[:, :2], zy[:, :2]) for z in ranked], [(z[:, 2:], zy[:, 2:]) for z in ranked], rng=seed
+    )
+    fixed = correlate_over_sets(ranks_at(ways[own][:, 2:, None], y[:, 2:, None]), rng=seed).p
+    return {
+        "chosen on two sets, tested on three": p,
+        "chosen on two sets, tested on one": float(each[0]),
+        "field: as if fixed beforehand": fixed,
+    }
 
 
 # -- what is one piece of evidence ----------------------------------------------------------------------------------
@@ -197,15 +206,14 @@ def clusters(rng: Rng, sizes: np.ndarray, *, apart: float = 0.3, strata: np.ndar
         for side in range(2)
     )
     inside, seed = (None if strata is None else own[labels]), seed_of(rng)
-    means = [one_value_each(v, labels) for v in (x, y)]
     found = {
-        "all sets": joint_test(x, y, labels=labels, strata=inside, seed=seed).p,
-        "one set": joint_test(x[:, :1], y[:, :1], labels=labels, strata=inside, seed=seed).p,
-        "field: single checkpoints": joint_test(x, y, strata=inside, seed=seed).p,
+        "all sets": _over(x, y, seed, labels=labels, strata=inside),
+        "one set": _over(x[:, :1], y[:, :1], seed, labels=labels, strata=inside),
+        "field: single checkpoints": _over(x, y, seed, strata=inside),
     }
     if strata is None and groups >= robustness.FEWEST:
+        means = [one_value_each(v, labels) for v in (x, y)]
         found["seeds as one"] = robustness._tested(*means, seed)["p"]
-        found["one set, of record"] = correlate_halves(as_halves(means[0][:, 0], means[1][:, 0]), rng=seed).p
     return found
 
 
@@ -216,8 +224,8 @@ def confounded(rng: Rng, n: int) -> Drawn:
     x, y = (cause + pop.study(rng, n) for _ in range(2))
     seed = seed_of(rng)
     return {
-        "inside architectures, one set": within_strata(x[:, 0], y[:, 0], strata, rng=seed)[1],
-        "inside architectures, all sets": joint_test(x, y, strata=strata, seed=seed).p,
+        "inside architectures, one set": _over(x[:, :1], y[:, :1], seed, strata=strata),
+        "inside architectures, all sets": _over(x, y, seed, strata=strata),
         "field: all checkpoints alike": usual_p(x[:, 0], y[:, 0]),
     }
 
@@ -226,19 +234,16 @@ def few_of_most(rng: Rng) -> Drawn:
     """One architecture with ten checkpoints and six with one."""
     strata = np.concatenate([np.zeros(10, dtype=int), np.arange(1, 7)])
     x, y = (2 * rng.normal(size=(7, 1))[strata] + pop.study(rng, 16) for _ in range(2))
-    return {"inside architectures, all sets": joint_test(x, y, strata=strata, seed=seed_of(rng)).p}
+    return {"inside architectures, all sets": _over(x, y, seed_of(rng), strata=strata)}
 
 
 def missing(rng: Rng, n: int, *, by_quality: bool) -> Drawn:
-    """Cells are missing, at random or where checkpoints are worst; complete checkpoints are tested."""
-    e = pop.unrelated(rng, n)
-    chance = np.where(e.y > np.quantile(e.y, 0.8, axis=0), 0.4, 0.0) if by_quality else 0.08
-    kept = ~(rng.random(e.y.shape) < chance).any(axis=1)
-    x, y, seed = e.x[kept], e.y[kept], seed_of(rng)
-    if kept.sum() < 5:
-        return {"all sets, complete checkpoints": float("nan")}
-    sets = [as_halves(x[:, j], y[:, j]) for j in range(x.shape[1])]
-    return {"all sets, complete checkpoints": correlate_over_sets(ranks_of(sets), rng=seed).p}
+    """Cells are missing, at random or where checkpoints are worst."""
+    e, seed = pop.unrelated(rng, n), seed_of(rng)
+    chance = np.where(e.y > np.quantile(e.y, 0.8, axis=0), 0.3, 0.0) if by_quality else 0.05
+    gone = rng.random(e.y.shape) < chance
+    x, y = (np.where(gone, np.nan, v) for v in (e.x, e.y))
+    return {"all sets, some cells missing": _over(x, y, seed)}
 
 
 # -- comparisons, shift, covariates ---------------------------------------------------------------------------------

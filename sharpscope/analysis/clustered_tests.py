@@ -18,6 +18,7 @@ from sharpscope.analysis.confounding import n_orders
 from sharpscope.analysis.permutation import AT_ONCE
 from sharpscope.analysis.rank_correlation import (
     EXACT_UP_TO,
+    FEWEST,
     SAME,
     blocks,
     orders,
@@ -26,7 +27,6 @@ from sharpscope.analysis.rank_correlation import (
     standardised_ranks,
 )
 
-FEWEST = 5
 # With fewer orders than this the smallest p-value lies above 5 %.
 FEWEST_ORDERS = 20
 DIGITS = 12
@@ -119,7 +119,7 @@ def joint_test(
     note = f"{left_out} pieces of evidence left out" if left_out else ""
     n = int(kept.sum())
     if n < FEWEST:
-        return Answer(math.nan, math.nan, n, "fewer than 5 pieces of evidence cannot reach 5 %")
+        return Answer(math.nan, math.nan, n, f"fewer than {FEWEST} pieces of evidence cannot reach 5 %")
     a, b = (_inside(values[kept], own[kept]) for values in (mx, my))
     usable = np.isfinite(a).all(axis=0) & np.isfinite(b).all(axis=0)
     if not usable.any():

@@ -10,13 +10,9 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.errors import unknown_name
-from sharpscope.results.comparable import PLACE, WAY
+from sharpscope.results.copies import copies
 
 LEVELS = ("checkpoint", "copy", "run", "recipe", "arch")
-# Numbers of one network measured twice differ by rounding; those of two epochs do not come this close everywhere.
-COPY = 1e-6
-# One number may agree by chance, as where all are zero.
-FEWEST_NUMBERS = 3
 # What stands at the end of a name for one of several states of one run.
 _MARK = r"(?:(?:epoch|ep|step|iter|iteration|checkpoint|ckpt)[-_.=]?\d+|best|last|final|latest|swa|ema)"
 _FILE_ENDING = re.compile(r"\.(?:pt|pth|ckpt|bin|safetensors)$", re.IGNORECASE)
@@ -63,8 +59,8 @@ def find_clusters(results: pd.DataFrame) -> Clusters:
     facts = results.drop_duplicates("sha256").set_index("sha256")
     n = len(facts)
     group = _Merged(n)
-    for first, second in _copies(results, facts.index):
-        group.join(first, second)
+    for first, second in copies(results):
+        group.join(*facts.index.get_indexer([first, second]))
     labels = pd.DataFrame({"checkpoint": np.arange(n), "copy": group.labels()}, index=facts.index)
     for level, keys in (("run", _run_keys(facts)), ("recipe", _recipe_keys(facts))):
         first_with: dict[tuple[str, ...], int] = {}
@@ -115,27 +111,6 @@ class _Merged:
     def labels(self) -> np.ndarray:
         numbers: np.ndarray = pd.factorize(np.array([self.find(i) for i in range(len(self.parent))]))[0]
         return numbers
-
-
-def _copies(results: pd.DataFrame, checkpoints: pd.Index) -> Iterator[tuple[int, int]]:
-    """Yield pairs of checkpoints that agree in every number both have."""
-    cells = results[results["value"].notna()].fillna({"rho": -1.0, "m": -1.0})
-    if cells.empty:
-        return
-    wide = cells.pivot_table(index="sha256", columns=[*PLACE, *WAY], values=["value", "eer"], aggfunc="first")
-    numbers = wide.reindex(checkpoints).to_numpy(float)  # (checkpoints, cells)
-    for i in range(len(numbers) - 1):
-        left = np.arange(i + 1, len(numbers))
-        for j in range(numbers.shape[1]):
-            if not len(left):
-                break
-            a, b = numbers[i, j], numbers[left, j]
-            if np.isfinite(a):
-                left = left[~np.isfinite(b) | (np.abs(a - b) <= COPY * np.maximum(abs(a), np.abs(b)))]
-        for other in left:
-            both = np.isfinite(numbers[i]) & np.isfinite(numbers[other])
-            if len(np.unique(numbers[i, both])) >= FEWEST_NUMBERS:
-                yield i, int(other)
 
 
 def run_of_name(checkpoint: str) -> tuple[str, bool]:

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from sharpscope.analysis.permutation import bootstrap_mean_within, swap_both
-from sharpscope.analysis.rank_correlation import Statistic, standardised_ranks
+from sharpscope.analysis.rank_correlation import FEWEST, Statistic, standardised_ranks
 from sharpscope.results.measure_facts import falls_with_error
 
 COLUMNS = (
@@ -40,8 +40,8 @@ COLUMNS = (
 )
 # Swapping asks whether the two measures are exchangeable, not whether they go with error equally well.
 APPROXIMATE = (
-    "approximate: of measures that are equally good, one noisy by checkpoint and one by set, 8 to 10 % are told apart at "
-    "5 %; the interval holds there"
+    "approximate: of measures that are equally good, one noisy by checkpoint and one by set, 8 to 10 % are told apart "
+    "at 5 %; the interval holds there"
 )
 
 Cache = dict[bytes, tuple[np.ndarray, list[float]]]
@@ -135,8 +135,8 @@ def _pair(
     row: dict[str, Any] = {**dict.fromkeys(COLUMNS, math.nan), "note": ""}
     del row["preset"]
     row |= dict(zip(names, (*a, *b), strict=True)) | {"n": len(eer), "n_sets": len(sets)}
-    if len(eer) < 5 or not sets:
-        return row | {"note": "fewer than 5 checkpoints have both"}
+    if len(eer) < FEWEST or not sets:
+        return row | {"note": f"fewer than {FEWEST} checkpoints have both"}
     if not np.array_equal(eer, wide[b][1].loc[both.index, sets].to_numpy(float)):
         return row | {"note": "the two were measured beside different EERs; other trials"}
     ranked = [standardised_ranks(x) for x in (*values, eer)]

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sharpscope.analysis import comparisons as comparing
 from sharpscope.analysis import robustness
+from sharpscope.analysis.adjustment import holm_over
 from sharpscope.analysis.against import against as put_error
 from sharpscope.analysis.against import error_on_trials
 from sharpscope.analysis.apart import apart_table, evidence_of
@@ -20,17 +21,19 @@ from sharpscope.analysis.correlation_rows import N_BOOTSTRAP, correlations
 from sharpscope.analysis.cross_half import N_SPLITS, HalvesOfSets
 from sharpscope.analysis.evidence import evidence_rows, warn_of_spreads
 from sharpscope.analysis.field_rows import field_rows
+from sharpscope.analysis.frozen import put_anew
 from sharpscope.analysis.mixed_model import mixed_model
+from sharpscope.analysis.new_set import new_set_rows
 from sharpscope.analysis.primary import fix_way
 from sharpscope.analysis.sentinels import sentinel_rows
 from sharpscope.analysis.settings_table import settings_in_names, settings_table
-from sharpscope.analysis.summary import summarise, trust
+from sharpscope.analysis.summary import summarise
 from sharpscope.analysis.transfer import in_domain_sets, say_transfer, transfer
+from sharpscope.analysis.verdict import Verdict, judge
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.files import replace_file
 from sharpscope.progress import progress
 from sharpscope.results.comparable import WAY, eligible_rows
-from sharpscope.results.measure_facts import is_control
 from sharpscope.results.records import Records
 from sharpscope.results.table import read_results, typed
 
@@ -40,12 +43,13 @@ class Correlation(NamedTuple):
 
     Attributes:
         table: One row per scope, set and measure; columns ``COLUMNS``.
-        summary: Markdown paragraphs: what the data support, what they do not, and a sentence for a paper.
+        summary: Markdown: the verdict, then a paragraph a question, and a sentence for a paper.
         warnings: One line each.
         results: The rows that were correlated.
         comparisons: One row per pair of measures; columns ``comparisons.COLUMNS``.
-        questions: Answers to what is asked next; columns ``robustness.COLUMNS``.
+        questions: Answers to what is asked next; columns ``robustness.COLUMNS``, ``p_adjusted`` and ``adjusted_by``.
         transfer: Sharpness on one set against error on another; columns ``transfer.COLUMNS``.
+        verdict: Three sentences: whether sharpness says something, how sure, what may not be claimed.
         apart: The rows with sharpness and error rates from different trials, of which everything else is asked.
     """
 
@@ -56,6 +60,7 @@ class Correlation(NamedTuple):
     comparisons: pd.DataFrame
     questions: pd.DataFrame
     transfer: pd.DataFrame = pd.DataFrame()
+    verdict: Verdict | None = None
     apart: pd.DataFrame = pd.DataFrame()
 
     def _repr_html_(self) -> str:
@@ -72,6 +77,7 @@ def correlate(
     threshold_from: str | None = None,
     primary: str | None = None,
     freeze: Sequence[str] = (),
+    allow_mixed: bool = False,
     splits: int = N_SPLITS,
     seed: int = 0,
     records: Records | None = None,
@@ -93,9 +99,11 @@ def correlate(
         by: "recipe" or "arch": also correlate within its groups, permuting only inside them.
         against: Error that takes the place of the equal error rate: eer, min_dcf, act_dcf, cllr, auc, hter or gap.
         threshold_from: The in-domain set whose threshold is carried over, for hter and gap.
-        primary: The way to measure that was fixed before the data were seen, such as "sam@0.05"; its p-value over
-            sets is not adjusted for a choice, and no other sharpness is tested.
+        primary: The way to measure that was fixed before the data were seen, such as "sam@0.05", or with its direction
+            "sam@0.05:greater" (sharper, more errors) or ":less"; its p-value over sets is not adjusted for a choice,
+            and no other sharpness is tested. Two-sided without a direction.
         freeze: Sets on which the way is chosen, the one with the largest mean correlation; it is tested on the others.
+        allow_mixed: Go on, with a warning, where checkpoints were measured on other trials or in other number formats.
         splits: Random halves of each set; one gives an exact test, of several twice the median p counts.
         seed: Of random halves, permutations and resamples.
         records: Scores and group values of the table; None takes those beside the file.
@@ -105,12 +113,13 @@ def correlate(
         The tables and their words.
 
     Raises:
-        UsageError: If nothing can be correlated: no rows, one checkpoint, or an unknown measure or grouping.
+        UsageError: If nothing can be correlated: no rows, one checkpoint, an unknown measure or grouping, or
+            checkpoints that were not measured alike.
     """
     table = typed(results) if isinstance(results, pd.DataFrame) else read_results(results)
     if records is None and not isinstance(results, pd.DataFrame):
         records = Records.beside(results)
-    table, warnings = eligible_rows(table, measures)
+    table, warnings = eligible_rows(table, measures, allow_mixed=allow_mixed)
     if by not in (None, "recipe", "arch"):
         raise unknown_name("grouping", str(by), ("recipe", "arch"))
     if splits < 1 or splits % 2 == 0:
@@ -124,14 +133,16 @@ def correlate(
         table, said = put_error(table, records, against, threshold_from=threshold_from)
     clusters = find_clusters(table)
     warnings += [line.rstrip(".") for line in (said, clusters.sentence) if line]
-    table, choice = fix_way(table, primary, freeze)
-    warnings += [line for line in (warn_of_spreads(table),) if line]
+    every, (table, choice) = table, fix_way(table, primary, freeze)
+    warnings += [line for line in (warn_of_spreads(table, clusters),) if line]
     per_preset = table.drop_duplicates(WAY)["preset"].value_counts()
     steps = 3 * int(per_preset.sum()) + sum(math.comb(int(ways), 2) for ways in per_preset)
     with progress(steps, "steps", show=show_progress) as meter:
         meter.describe("correlating")
         halves = HalvesOfSets(records, seed=seed, n_splits=splits, runs=clusters.labels["run"], error=error)
-        found = correlations(table, by, seed, halves, meter.advance)
+        found = correlations(table, by, seed, halves, meter.advance, choice)
+        if freeze:
+            put_anew(found, every, freeze, halves, seed)
         # What is asked of the same trials, their noise answers: every further test has halves too.
         apart = apart_table(table, halves)
         meter.describe("comparing measures")
@@ -141,31 +152,55 @@ def correlate(
         )
         meter.describe("asking further")
         answers = robustness.ask(apart, whole=table, records=records, seed=seed, advance=meter.advance)
-        answers = _with_more(answers, apart, clusters, by, seed)
+        answers = _with_more(answers, table, apart, clusters, by, seed, halves)
         meter.describe("from set to set")
         matrix = transfer(table, halves, seed=seed, advance=meter.advance)
     comparisons["evidence"] = evidence_of(apart, comparisons)
     answers["evidence"] = evidence_of(apart, answers)
-    words = summarise(found, table, warnings, choice, splits) + _which(comparisons)
-    if more := trust(answers):
-        words += f"\n{more}\n"
-    if told := say_transfer(matrix, in_domain_sets(table)):
-        words += f"\n{told}\n"
-    return Correlation(found, words, tuple(warnings), table, comparisons, answers, matrix, apart)
+    verdict = judge(found, answers, table)
+    words = summarise(
+        verdict,
+        found,
+        table,
+        answers=answers,
+        comparisons=comparisons,
+        transfer=say_transfer(matrix, in_domain_sets(table)),
+        warnings=warnings,
+        splits=splits,
+    )
+    return Correlation(found, words, tuple(warnings), table, comparisons, answers, matrix, verdict, apart)
 
 
 def _with_more(
-    answers: pd.DataFrame, table: pd.DataFrame, clusters: Clusters, by: str | None, seed: int
+    answers: pd.DataFrame,
+    table: pd.DataFrame,
+    apart: pd.DataFrame,
+    clusters: Clusters,
+    by: str | None,
+    seed: int,
+    halves: HalvesOfSets,
 ) -> pd.DataFrame:
-    """Add what clusters as one piece of evidence say, and what other fields ask of their measures."""
-    more = [evidence_rows(table, clusters, by=by, seed=seed), field_rows(table, seed=seed), _mixed(table)]
+    """Add what clusters as one piece of evidence say, and what other fields ask of their measures; adjust every p."""
+    answers = answers.assign(p_adjusted=np.nan, adjusted_by="")
+    more = [
+        evidence_rows(table, clusters, by=by, seed=seed, halves=halves),
+        new_set_rows(table, halves),
+        field_rows(apart, seed=seed),
+        _mixed(apart),
+    ]
     found = []
     for rows in more:
         if len(rows):
             own = rows.reindex(columns=list(answers.columns))
-            words = {name: own[name].astype(object).fillna("") for name in ("set", "given", "note")}
-            found.append(own.assign(**words))
-    return pd.concat([answers, *found], ignore_index=True) if found else answers
+            texts = ("set", "given", "note", "adjusted_by")
+            found.append(own.assign(**{name: own[name].astype(object).fillna("") for name in texts}))
+    answers = pd.concat([answers, *found], ignore_index=True) if found else answers
+    # What is tested beside other ways of measuring is adjusted for them, question by question.
+    adjusted, words = holm_over(answers, answers["question"] + "\0" + answers["given"])
+    unadjusted = answers["p_adjusted"].isna() & answers["p"].notna()
+    answers.loc[unadjusted, "p_adjusted"] = adjusted[unadjusted]
+    answers.loc[unadjusted, "adjusted_by"] = np.array(words, dtype=object)[unadjusted]
+    return answers
 
 
 def _mixed(table: pd.DataFrame) -> pd.DataFrame:
@@ -180,27 +215,6 @@ def _mixed(table: pd.DataFrame) -> pd.DataFrame:
             dict(zip(WAY, way, strict=True)) | numbers | {"question": "mixed_model", "note": found.note}
         )
     return pd.DataFrame(rows)
-
-
-def _which(comparisons: pd.DataFrame) -> str:
-    """Return the paragraph on which measure goes best with EER."""
-    names = comparing.not_worse_than_best(comparisons)
-    if not names:
-        return ""
-    tested = int(comparisons["p"].notna().sum())
-    if not tested:  # too few checkpoints to swap anything: nothing can be said of which is best
-        return ""
-    pairs = f"{tested} pair" if tested == 1 else f"{tested} pairs"
-    level = f"after Holm's correction over {pairs}, swapping measures within checkpoints"
-    if len(names) == 1:
-        return f"\n{names[0]} goes better with EER than every other measure ({level}).\n"
-    controls = [name for name in names if is_control(name.split(" ")[0])]
-    beside = f", the controls {', '.join(controls)} among them" if controls else ""
-    return (
-        f"\nHighest mean correlation with EER: {names[0]}. These checkpoints cannot rank it above "
-        f"{len(names) - 1} other{'s' if len(names) > 2 else ''}{beside} ({level}); "
-        "comparisons.csv has every difference with its interval.\n"
-    )
 
 
 def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Path]:
@@ -262,10 +276,11 @@ def _latex(table: pd.DataFrame) -> str:
             ],
             "Kendall": ["--" if math.isnan(t) else f"{t:.2f}" for t in shown["kendall"]],
             "$p$": ["--" if math.isnan(p) else f"{p:.3g}" for p in shown["p"]],
-            "$p_\\mathrm{Holm}$": ["--" if math.isnan(p) else f"{p:.3g}" for p in shown["p_holm"]],
+            "$p_\\mathrm{adj}$": ["--" if math.isnan(p) else f"{p:.3g}" for p in shown["p_adjusted"]],
+            "by": shown["adjusted_by"],
         }
     )
     for column in ("Set", "Measure"):
         rows[column] = rows[column].str.replace("_", r"\_", regex=False)
-    text: str = rows.style.hide(axis="index").to_latex(hrules=True, column_format="llrlrrr")
+    text: str = rows.style.hide(axis="index").to_latex(hrules=True, column_format="llrlrrrl")
     return text

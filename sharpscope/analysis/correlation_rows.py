@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sharpscope.analysis import comparisons as comparing
-from sharpscope.analysis import permutation, rank_correlation
-from sharpscope.analysis.confounding import within_strata
+from sharpscope.analysis import rank_correlation
+from sharpscope.analysis.adjustment import adjust_sets, families, holm
+from sharpscope.analysis.clustered_tests import one_value_each
 from sharpscope.analysis.cross_half import Halves, HalvesOfSets, combined, correlate_halves
 from sharpscope.analysis.mean_interval import interval_of_mean
-from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over_ways, ranks_of
-from sharpscope.analysis.rank_correlation import FEWEST
-from sharpscope.results.comparable import PLACE, WAY
+from sharpscope.analysis.over_sets import (
+    Ranks,
+    correlate_over_sets,
+    max_t_over_cells,
+    max_t_over_ways,
+    ranks_at,
+)
+from sharpscope.analysis.primary import NO_CHOICE, Choice
+from sharpscope.analysis.rank_correlation import FEWEST, TWO_SIDED
+from sharpscope.analysis.way_cells import CROSS_HALF, SAME_TRIALS, Cells, cells_by_way
+from sharpscope.results.comparable import PLACE, same_way
 from sharpscope.results.measure_facts import is_control
 
 COLUMNS = (
@@ -50,14 +59,21 @@ COLUMNS = (
     "shared_noise",
     "p_headline",
     "n_runs",
+    "p_adjusted",
+    "adjusted_by",
+    "alternative",
+    "fixed",
 )
-# Where sharpness and error rate come from: the test of record, and what papers print.
-CROSS_HALF, SAME_TRIALS = "cross-half", "same trials"
 N_BOOTSTRAP = 9_999
 
 
 def correlations(
-    table: pd.DataFrame, by: str | None, seed: int, halves: HalvesOfSets, advance: Callable[[], object]
+    table: pd.DataFrame,
+    by: str | None,
+    seed: int,
+    halves: HalvesOfSets,
+    advance: Callable[[], object],
+    choice: Choice = NO_CHOICE,
 ) -> pd.DataFrame:
     """Return every correlation with its p-value, adjusted over all of them.
 
@@ -67,22 +83,35 @@ def correlations(
         seed: Of random permutations and resamples.
         halves: Of the table's sets.
         advance: Called after each way of measuring.
+        choice: What was fixed beforehand.
 
     Returns:
         One row per scope, set and measure; columns ``COLUMNS``.
     """
     rows: list[dict[str, Any]] = []
-    for way, part in _groups(table, WAY):
-        rows += [_set_row(way, place, cells, seed, halves) for place, cells in _groups(part, PLACE)]
-        rows += _joint_rows(way, part, seed, halves)
+    runs, facts = halves.runs, table.drop_duplicates("sha256").set_index("sha256")
+    every: list[tuple[Cells, Ranks]] = []
+    for cells in cells_by_way(table, halves):
+        own = same_way(table, cells.way)
+        part, side = table[own], choice.alternative_of(str(cells.way["measure"]))
+        labels = _labels(runs, cells.checkpoints)
+        ranks = ranks_at(cells.x, cells.y, labels=labels)
+        every.append((cells, ranks))
+        told = {"alternative": side, "fixed": choice.words} if not is_control(cells.way["measure"]) else {}
+        places = list(_groups(part, PLACE))
+        found = [_set_row(place, own, cells, runs, seed, side) for place, own in places]
+        found += _joint_rows(part, cells, ranks, seed, side)
         if by is not None:
-            rows += [_within_row(way, place, cells, by, seed) for place, cells in _groups(part, PLACE)]
+            strata = facts.loc[cells.checkpoints, by].astype(str).to_numpy(dtype=str)
+            found += [_within_row(place, own, cells, labels, strata, by, seed) for place, own in places]
+        rows += [row | told for row in found]
         advance()
-    found = pd.DataFrame(rows, columns=list(COLUMNS))
-    adjust(found)
-    _adjust_jointly(found, table, seed)
-    _adjust_headline(found, table, seed, halves)
-    return found
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table[["adjusted_by", "fixed"]] = table[["adjusted_by", "fixed"]].astype(object).fillna("")
+    adjust_sets(table)
+    _adjust_jointly(table, every, seed)
+    _adjust_headline(table, every, seed)
+    return table
 
 
 def _groups(table: pd.DataFrame, columns: list[str]) -> Iterable[tuple[dict[str, Any], pd.DataFrame]]:
@@ -91,22 +120,31 @@ def _groups(table: pd.DataFrame, columns: list[str]) -> Iterable[tuple[dict[str,
         yield dict(zip(columns, values, strict=True)), part
 
 
-def _pairs(cells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
-    x, y = cells["value"].to_numpy(float), cells["eer"].to_numpy(float)
-    good = np.isfinite(x) & np.isfinite(y)
-    return x[good], y[good], int((~good).sum())
+def _labels(runs: pd.Series | None, checkpoints: pd.Index) -> np.ndarray | None:
+    """Return which run each checkpoint is of, from 0; None where each is one of its own."""
+    if runs is None:
+        return None
+    labels: np.ndarray = pd.factorize(runs.loc[checkpoints])[0]
+    return None if labels.max() + 1 == len(labels) else labels
 
 
 def _blank(scope: str, way: dict[str, Any], place: dict[str, Any]) -> dict[str, Any]:
-    return {**dict.fromkeys(COLUMNS, math.nan), "note": "", **way, **place, "scope": scope}
+    words = {"note": "", "adjusted_by": "", "fixed": "", "alternative": TWO_SIDED}
+    return {**dict.fromkeys(COLUMNS, math.nan), **words, **way, **place, "scope": scope}
 
 
 def _set_row(
-    way: dict[str, Any], place: dict[str, Any], cells: pd.DataFrame, seed: int, halves: HalvesOfSets
+    place: dict[str, Any],
+    rows: pd.DataFrame,
+    cells: Cells,
+    runs: pd.Series | None,
+    seed: int,
+    alternative: str,
 ) -> dict[str, Any]:
-    x, y, dropped = _pairs(cells)
-    n = len(x)
-    row = _blank("set", way, place)
+    finite = rows[np.isfinite(rows["value"]) & np.isfinite(rows["eer"])].sort_values("sha256", kind="stable")
+    x, y = finite["value"].to_numpy(float), finite["eer"].to_numpy(float)
+    n, dropped = len(x), len(rows) - len(x)
+    row = _blank("set", cells.way, place)
     row |= {"n": n, "n_dropped": dropped, "ties": (n - len(np.unique(x))) + (n - len(np.unique(y)))}
     notes = [f"{dropped} without a number dropped"] if dropped else []
     if n < 3:
@@ -114,26 +152,31 @@ def _set_row(
     elif np.ptp(x) == 0 or np.ptp(y) == 0:
         notes.append(f"constant {'measure' if np.ptp(x) == 0 else 'EER'}")
     else:
-        row |= _coefficients(x, y)
+        labels = _labels(runs, pd.Index(finite["sha256"]))
+        means = [v if labels is None else one_value_each(v[:, None], labels)[:, 0] for v in (x, y)]
+        row |= _coefficients(*means) | {"n_runs": len(means[0]), "evidence": SAME_TRIALS}
+        row["spearman_same_trials"] = rank_correlation.spearman(x, y)
         if n >= FEWEST:
-            row |= {
-                "p": rank_correlation.spearman_p(x, y, rng=seed),
-                "p_kendall": rank_correlation.kendall_p(x, y, rng=seed),
-            }
+            row["p_same_trials"] = rank_correlation.spearman_p(x, y, rng=seed)
+        if len(means[0]) >= FEWEST:
+            row["p"] = rank_correlation.spearman_p(*means, rng=seed, alternative=alternative)
+            row["p_kendall"] = rank_correlation.kendall_p(*means, rng=seed)
         else:
-            notes.append("fewer than 5 checkpoints cannot reach 5 %")
-        row |= {"evidence": SAME_TRIALS, "spearman_same_trials": row["spearman"], "p_same_trials": row["p"]}
-        finite = cells[np.isfinite(cells["value"]) & np.isfinite(cells["eer"])].sort_values("sha256")
-        row |= _across_halves(halves.of(finite), seed)
+            notes.append(f"fewer than {FEWEST} checkpoints cannot reach 5 %")
+        row |= _across_halves(cells.halves.get((place["set"], place["subset"])), labels, seed, alternative)
     return {**row, "note": "; ".join(notes)}
 
 
-def _across_halves(found: Halves | None, seed: int) -> dict[str, Any]:
+def _across_halves(
+    found: Halves | None, labels: np.ndarray | None, seed: int, alternative: str
+) -> dict[str, Any]:
     """Return the cells of a row that halves of the trials decide; none without halves."""
     if found is None:
         return {}
+    if labels is not None:
+        found = Halves(*(one_value_each(part, labels) for part in found))
     n = len(found.x)
-    one = correlate_halves(found, rng=seed, test=n >= FEWEST)
+    one = correlate_halves(found, rng=seed, test=n >= FEWEST, alternative=alternative)
     ends = rank_correlation.spearman_interval(one.spearman, n)
     return {
         "evidence": CROSS_HALF,
@@ -176,148 +219,125 @@ def _coefficients(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     }
 
 
-def _wide(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return measure and EER as checkpoints x sets, of the checkpoints that have a number everywhere."""
-    wide = comparing.checkpoints_by_sets(part)
-    complete = wide[0].notna().all(axis=1)
-    x, y = (frame[complete].to_numpy(float) for frame in wide)
-    return x, y
-
-
 def _joint_rows(
-    way: dict[str, Any], part: pd.DataFrame, seed: int, halves: HalvesOfSets
+    part: pd.DataFrame, cells: Cells, ranks: Ranks, seed: int, alternative: str
 ) -> list[dict[str, Any]]:
-    x, y = _wide(part)
-    n, k = x.shape
+    wide = comparing.checkpoints_by_sets(part)
+    n, k = wide[0].shape
     if k < 2 or n < 3:
         return []
-    zx, zy = rank_correlation.standardised_ranks(x), rank_correlation.standardised_ranks(y)
-    usable = np.isfinite(zx).all(axis=0) & np.isfinite(zy).all(axis=0)
-    zx, zy = zx[:, usable], zy[:, usable]
     nowhere = {"set": "all sets", "subset": ""}
-    row = _blank("mean_within", way, nowhere)
-    row |= {"n": n, "n_dropped": part["sha256"].nunique() - n}
-    if zx.shape[1]:
-        within = (zx * zy).sum(axis=0)
-        mean = float(within.mean())
-        row["spearman"] = mean
-        notes = [f"{zx.shape[1]} of {k} sets, lowest {within.min():.2f}"]
-        if n >= FEWEST:
-            low, high, why = interval_of_mean(x, y, seed=seed)
+    row = _blank("mean_within", cells.way, nowhere)
+    over = correlate_over_sets(ranks, rng=seed, alternative=alternative)
+    row |= {"n": n, "n_runs": len(ranks.x), "n_dropped": len(cells.checkpoints) - n}
+    if over.n_sets:
+        row |= {"spearman": over.spearman, "p": over.p, "evidence": cells.evidence}
+        row["note"] = ", ".join(
+            [f"{over.n_sets} of {k} sets, lowest {over.lowest:.2f}", *_missing(cells, ranks)]
+        )
+        if ranks.strata is None and cells.x.shape[2] == 1 and len(ranks.x) >= FEWEST:
+            # Of ranks the interval is the same as of what they rank, but for checkpoints left out.
+            low, high, why = interval_of_mean(
+                *(np.nan_to_num(side[:, :, 0]) for side in (ranks.x, ranks.y)), seed=seed
+            )
             row |= {"spearman_low": low, "spearman_high": high}
-            notes += [why] if why else []
-            null = permutation.joint_null(zx, zy, rng=seed).mean(axis=1)
-            row["p"] = rank_correlation.p_of(mean, null, exact=n <= rank_correlation.EXACT_UP_TO)
-        row["note"] = ", ".join(notes)
-        row |= {"evidence": SAME_TRIALS, "spearman_same_trials": row["spearman"], "p_same_trials": row["p"]}
-        if (ranks := _ranks(part, halves)) is not None:
-            over = correlate_over_sets(ranks, rng=seed, test=len(ranks.x) >= FEWEST)
-            row |= {"evidence": CROSS_HALF, "n_runs": len(ranks.x), "spearman": over.spearman, "p": over.p}
-            # The interval above is of the same trials; it says nothing of the mean across halves.
-            row |= {"spearman_low": math.nan, "spearman_high": math.nan}
-            row["note"] = f"{over.n_sets} of {k} sets, lowest {over.lowest:.2f}"
-    cells_x, cells_y = x.ravel(), y.ravel()
+            row["note"] += f", {why}" if why else ""
+        whole = ranks_at(*(frame.to_numpy(float)[:, :, None] for frame in wide))
+        same = correlate_over_sets(whole, rng=seed)
+        row |= {"spearman_same_trials": same.spearman, "p_same_trials": same.p}
+    return [row, _cloud(cells.way, nowhere, wide, float(row["spearman"]))]
+
+
+def _missing(cells: Cells, ranks: Ranks) -> list[str]:
+    """Say which numbers are not there and what became of their checkpoints."""
+    said = []
+    if cells.left_out:
+        names = ", ".join("@".join(filter(None, place)) for place in cells.left_out)
+        said.append(f"without halves and left out: {names}")
+    lacking = int((~np.isfinite(cells.x).all(axis=(1, 2))).sum())
+    if lacking:
+        said.append(
+            f"{lacking} of {len(cells.checkpoints)} checkpoints lack numbers on some set; each is exchanged only with "
+            f"those that have numbers on the same sets ({len(ranks.x)} can be)"
+        )
+    if not ranks.testable and len(ranks.x):
+        said.append("too few orders for a test")
+    return said
+
+
+def _cloud(
+    way: dict[str, Any], nowhere: dict[str, Any], wide: tuple[pd.DataFrame, pd.DataFrame], mean: float
+) -> dict[str, Any]:
+    """Describe all cells at once, without a p-value."""
+    x, y = (frame.to_numpy(float).ravel() for frame in wide)
+    x, y = x[np.isfinite(x)], y[np.isfinite(x)]
     cloud = _blank("pooled", way, nowhere)
-    cloud |= {"n": len(cells_x), "spearman": rank_correlation.spearman(cells_x, cells_y)}
-    cloud |= {
-        "kendall": rank_correlation.kendall(cells_x, cells_y),
-        "pearson": rank_correlation.pearson(cells_x, cells_y),
-    }
+    cloud |= {"n": len(x), "spearman": rank_correlation.spearman(x, y)}
+    cloud |= {"kendall": rank_correlation.kendall(x, y), "pearson": rank_correlation.pearson(x, y)}
     cloud["note"] = "descriptive: cells of one checkpoint or one set are not independent"
-    if row["spearman"] * cloud["spearman"] < 0:
+    if mean * cloud["spearman"] < 0:
         cloud["note"] += "; sign opposite to that within sets (Simpson)"
-    return [row, cloud]
-
-
-def _ranks(part: pd.DataFrame, halves: HalvesOfSets) -> Ranks | None:
-    """Return the ranks of one way of measuring on the halves of every set; None where a set has no halves."""
-    wide = comparing.checkpoints_by_sets(part)
-    complete = wide[0].index[wide[0].notna().all(axis=1)]
-    cells = part[part["sha256"].isin(complete)].sort_values("sha256")
-    found = [halves.of(own) for _, own in _groups(cells, PLACE)]
-    known = [one for one in found if one is not None]
-    return ranks_of(known) if known and len(known) == len(found) else None
-
-
-def _adjust_headline(found: pd.DataFrame, table: pd.DataFrame, seed: int, halves: HalvesOfSets) -> None:
-    """Adjust the means over sets of sharpness by the largest of them: the best one is tested as the best."""
-    joint = (found["scope"] == "mean_within") & found["p"].notna() & ~found["measure"].map(is_control)
-    if not joint.any():
-        return
-    ranks: list[Ranks] = []
-    for way in found.loc[joint, WAY].to_dict("records"):
-        own = (table[WAY].eq(pd.Series(way)) | (table[WAY].isna() & pd.Series(way).isna())).all(axis=1)
-        part = table[own]
-        cross = _ranks(part, halves) if (found.loc[joint, "evidence"] == CROSS_HALF).all() else None
-        ranks.append(cross if cross is not None else _same_ranks(part))
-    if len({len(one.x) for one in ranks}) == 1:
-        found.loc[joint, "p_headline"] = max_t_over_ways(ranks, rng=seed)
-
-
-def _same_ranks(part: pd.DataFrame) -> Ranks:
-    """Return the ranks of one way of measuring on whole sets, as the only split."""
-    x, y = (rank_correlation.standardised_ranks(one)[:, :, None] for one in _wide(part))
-    return Ranks(x, y)
+    return cloud
 
 
 def _within_row(
-    way: dict[str, Any], place: dict[str, Any], cells: pd.DataFrame, by: str, seed: int
+    place: dict[str, Any],
+    rows: pd.DataFrame,
+    cells: Cells,
+    labels: np.ndarray | None,
+    strata: np.ndarray,
+    by: str,
+    seed: int,
 ) -> dict[str, Any]:
-    """Correlate rank residuals within strata, permuting only inside them."""
-    finite = cells[np.isfinite(cells["value"]) & np.isfinite(cells["eer"])]
-    strata = finite.groupby(by)["sha256"].transform("size") > 1
-    finite = finite[strata]
-    row = _blank(f"within_{by}", way, place)
-    row |= {"n": len(finite), "n_dropped": len(cells) - len(finite)}
-    if len(finite) < FEWEST:
-        return {**row, "note": f"fewer than 5 checkpoints share a {by} with another"}
-    x, y = (finite[name].to_numpy(float) for name in ("value", "eer"))
-    r, p = within_strata(x, y, finite[by].to_numpy(), rng=seed)
-    if math.isnan(r):
+    """Correlate rank residuals within strata on one set, permuting only inside them."""
+    row = _blank(f"within_{by}", cells.way, place)
+    where = (place["set"], place["subset"])
+    if where not in cells.places:
+        return {**row, "n": 0, "n_dropped": len(rows), "note": "no halves of this set"}
+    j = [cells.places.index(where)]
+    ranks = ranks_at(cells.x[:, j], cells.y[:, j], labels=labels, strata=strata)
+    n = len(ranks.x)
+    row |= {"n": n, "n_runs": n, "n_dropped": len(rows) - n, "evidence": cells.evidence}
+    if n < FEWEST:
+        return {**row, "note": f"fewer than {FEWEST} checkpoints share a {by} with another"}
+    found = correlate_over_sets(ranks, rng=seed)
+    if math.isnan(found.spearman):
         return {**row, "note": f"constant within every {by}"}
-    return {**row, "spearman": r, "p": p}
+    note = "" if ranks.testable else "too few orders inside strata to reach 5 %"
+    return {**row, "spearman": found.spearman, "p": found.p, "note": note}
 
 
-def adjust(table: pd.DataFrame) -> None:
-    """Adjust the per-set p-values over their family: sharpness on every set, and controls apart.
-
-    Controls do not belong to the question, so that reporting them does not make its answer harder.
-
-    Args:
-        table: Columns ``scope, measure, p, p_holm, q_bh``; the last two are filled in where the scope is "set".
-    """
-    from statsmodels.stats.multitest import multipletests
-
-    tested = (table["scope"] == "set") & table["p"].notna()
-    control = table["measure"].map(is_control) if "measure" in table else pd.Series(False, index=table.index)
-    for family in (tested & ~control, tested & control):
-        if family.any():
-            p = table.loc[family, "p"].to_numpy(float)
-            table.loc[family, "p_holm"] = multipletests(p, method="holm")[1]
-            table.loc[family, "q_bh"] = multipletests(p, method="fdr_bh")[1]
-
-
-def _adjust_jointly(found: pd.DataFrame, table: pd.DataFrame, seed: int) -> None:
-    """Adjust by the largest correlation anywhere under shared orders of checkpoints (Westfall and Young, 1993).
+def _adjust_jointly(found: pd.DataFrame, every: Sequence[tuple[Cells, Ranks]], seed: int) -> None:
+    """Adjust single sets by the largest correlation anywhere under shared orders (Westfall and Young, 1993).
 
     Unlike Holm's it takes into account that the tests go together. It needs the same checkpoints in every test.
     """
-    family = (found["scope"] == "set") & found["p"].notna()
-    ways = [_wide(part) for _, part in _groups(table, WAY)]
-    if len(ways) * family.sum() == 0:
-        return
-    n = table["sha256"].nunique()
-    ranked = [
-        (rank_correlation.standardised_ranks(x), rank_correlation.standardised_ranks(y)) for x, y in ways
-    ]
-    if any(len(zx) != n for zx, _ in ranked):
-        return
-    highest = np.zeros(0)
-    for zx, zy in ranked:
-        usable = np.isfinite(zx).all(axis=0) & np.isfinite(zy).all(axis=0)
-        if usable.any():
-            largest = np.abs(permutation.joint_null(zx[:, usable], zy[:, usable], rng=seed)).max(axis=1)
-            highest = np.maximum(highest, largest) if len(highest) else largest
-    observed = found.loc[family, "spearman"].to_numpy(float)
-    exact = n <= rank_correlation.EXACT_UP_TO
-    found.loc[family, "p_max_t"] = permutation.max_t_p(observed, highest, exact=exact)
+    for control in (False, True):
+        ways = [(cells, ranks) for cells, ranks in every if is_control(str(cells.way["measure"])) == control]
+        if not ways or any(cells.left_out for cells, _ in ways):
+            continue
+        adjusted = max_t_over_cells([ranks for _, ranks in ways], rng=seed)
+        for (cells, _), own in zip(ways, adjusted, strict=True):
+            rows = found[(found["scope"] == "set") & found["p"].notna() & same_way(found, cells.way)]
+            at = dict(zip(cells.places, own, strict=True))
+            places = zip(rows["set"], rows["subset"], strict=True)
+            found.loc[rows.index, "p_max_t"] = [at.get(place, math.nan) for place in places]
+
+
+def _adjust_headline(found: pd.DataFrame, every: Sequence[tuple[Cells, Ranks]], seed: int) -> None:
+    """Adjust the means over sets by the largest of them: the best one is tested as the best."""
+    joint = found[found["scope"] == "mean_within"]
+    for family in families(joint):
+        rows = joint[family]
+        ways = [ranks for cells, ranks in every if same_way(rows, cells.way).any()]
+        fixed = rows["fixed"].ne("").any()
+        adjusted, by = np.array([math.nan]), ""
+        if len(rows) == 1:
+            adjusted, by = rows["p"].to_numpy(float), "fixed beforehand" if fixed else "one test"
+        elif len({cells.evidence for cells, _ in every}) == 1 and not fixed:
+            adjusted, by = np.array(max_t_over_ways(ways, rng=seed)), f"max-T over {len(rows)} ways"
+        if np.isnan(adjusted).any():
+            adjusted, by = holm(rows["p"].to_numpy(float)), f"Holm over {len(rows)} ways"
+        for column in ("p_headline", "p_adjusted"):
+            found.loc[rows.index, column] = adjusted
+        found.loc[rows.index, "adjusted_by"] = by

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,23 @@ from sharpscope.results.records import Records
 from sharpscope.results.selection import Variant, panel_names, same
 
 JOINT = "mean_within"  # mean over sets, checkpoints permuted jointly; the pooled cloud is never drawn
-TEXT = ("scope", "set", "subset", "measure", "preset", "note")
+NEEDED_TEXT = ("scope", "set", "subset", "measure", "preset", "note")
+TEXT = (*NEEDED_TEXT, "evidence", "adjusted_by", "alternative", "fixed", "question", "given")
 KEY = ["set", "subset", "measure", "rho", "m", "preset"]
+
+
+class Told(NamedTuple):
+    """What was found out about a results table.
+
+    Attributes:
+        table: The correlation table.
+        summary: Its words; "" where there are none.
+        questions: Answers to what is asked next; empty where there are none.
+    """
+
+    table: pd.DataFrame
+    summary: str
+    questions: pd.DataFrame
 
 
 def correlation_of(
@@ -26,8 +41,7 @@ def correlation_of(
 
     Args:
         results: Rows of results.csv.
-        correlation: What `correlate` returned, its table, or a path to correlations.csv; None computes it,
-            which takes a minute or two for many measures.
+        correlation: What `correlate` returned, its table, or a path to correlations.csv; None computes it.
         records: Scores and group values of the results, where they come from a file.
 
     Returns:
@@ -36,18 +50,43 @@ def correlation_of(
     Raises:
         UsageError: If the file is not a correlation table, or was made from other results.
     """
+    return told_of(results, correlation, records=records)[:2]
+
+
+def told_of(results: pd.DataFrame, correlation: Any = None, *, records: Records | None = None) -> Told:
+    """Return everything that was found out about a results table.
+
+    Args:
+        results: Rows of results.csv.
+        correlation: What `correlate` returned, its table, or a path to correlations.csv; None computes it,
+            which takes a minute or two for many measures.
+        records: Scores and group values of the results, where they come from a file.
+
+    Returns:
+        Table, summary and questions.
+
+    Raises:
+        UsageError: If the file is not a correlation table, or was made from other results.
+    """
+    nothing = pd.DataFrame()
     if correlation is None:
         from sharpscope.analysis.correlate import correlate
         from sharpscope.analysis.correlation_rows import COLUMNS
 
         if results["sha256"].nunique() < 2:
-            return pd.DataFrame(columns=list(COLUMNS)), "One checkpoint: there is nothing to correlate."
-        correlation = correlate(results, records=records)
+            words = "One checkpoint: there is nothing to correlate."
+            return Told(pd.DataFrame(columns=list(COLUMNS)), words, nothing)
+        # A picture of checkpoints that were not measured alike is drawn, and its words say so.
+        correlation = correlate(results, records=records, allow_mixed=True)
     if isinstance(correlation, (str, Path)):
         words = Path(correlation).with_name("summary.md")
         summary = words.read_text(encoding="utf-8") if words.is_file() else ""
-        return read_correlation(correlation, results), summary
-    return getattr(correlation, "table", correlation), str(getattr(correlation, "summary", ""))
+        asked = Path(correlation).with_name("questions.csv")
+        answers = pd.read_csv(asked, dtype=dict.fromkeys(TEXT, str)) if asked.is_file() else nothing
+        answers = answers.fillna({name: "" for name in TEXT if name in answers})
+        return Told(read_correlation(correlation, results), summary, answers)
+    words = str(getattr(correlation, "summary", ""))
+    return Told(getattr(correlation, "table", correlation), words, getattr(correlation, "questions", nothing))
 
 
 def read_correlation(path: str | Path, results: pd.DataFrame) -> pd.DataFrame:
@@ -70,14 +109,18 @@ def read_correlation(path: str | Path, results: pd.DataFrame) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str))
     except (ValueError, OSError) as error:
         raise UsageError(f"{path}: not a correlation table ({error})") from error
-    missing = [name for name in (*TEXT, *KEY, "n", "spearman", "p_holm") if name not in table]
+    missing = [name for name in (*NEEDED_TEXT, *KEY, "n", "spearman", "p_holm") if name not in table]
     if missing:
         raise UsageError(f"{path}: not a correlation table; it lacks {', '.join(missing)}")
-    table = table.fillna(dict.fromkeys(TEXT, ""))
+    table = table.fillna({name: "" for name in TEXT if name in table})
     finite = results[np.isfinite(results["value"]) & np.isfinite(results["eer"])]
     told = table[table["scope"] == "set"].groupby(KEY, dropna=False)["n"].sum()
     found = finite.groupby(KEY, dropna=False)["sha256"].nunique()
     told, found = told[told > 0], found[found > 0]
+    if (
+        "fixed" in table and (table["fixed"] != "").any()
+    ):  # ways and sets that were not asked about are not there
+        found = found[found.index.isin(told.index)]
     if not told.sort_index().astype(float).equals(found.sort_index().astype(float).rename("n")):
         raise UsageError(
             f"{path} was not made from this results table (other measures, sets or numbers of checkpoints); "

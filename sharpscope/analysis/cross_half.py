@@ -16,7 +16,7 @@ import pandas as pd
 
 from sharpscope.analysis import permutation
 from sharpscope.analysis.clustered_tests import one_value_each
-from sharpscope.analysis.rank_correlation import EXACT_UP_TO, p_of, standardised_ranks
+from sharpscope.analysis.rank_correlation import EXACT_UP_TO, TWO_SIDED, p_of, standardised_ranks
 from sharpscope.results.records import Place, Records
 from sharpscope.scoring.eer import rates_of_draws
 
@@ -52,7 +52,7 @@ class CrossHalf(NamedTuple):
 
     Attributes:
         spearman: Median over splits.
-        p: Two-sided; of several splits twice the median, at most 1.
+        p: Of several splits twice the median, at most 1.
         shared_noise: How much of the correlation from the same trials is their noise: the median over splits of what
             the same half gives minus what the other half gives.
     """
@@ -130,7 +130,9 @@ def halves_of_errors(
     return np.minimum(rates, 1 - rates) if folded else rates
 
 
-def correlate_halves(halves: Halves, *, rng: int = 0, test: bool = True) -> CrossHalf:
+def correlate_halves(
+    halves: Halves, *, rng: int = 0, test: bool = True, alternative: str = TWO_SIDED
+) -> CrossHalf:
     r"""Correlate a measure on one half with the error rate on the other.
 
     Each split gives Spearman's correlation and its permutation p-value :math:`p_s`. Over splits, which share their
@@ -140,6 +142,7 @@ def correlate_halves(halves: Halves, *, rng: int = 0, test: bool = True) -> Cros
         halves: Of one set.
         rng: Seed of random orders.
         test: Whether a p-value is wanted.
+        alternative: "two-sided", or "greater" or "less" where the direction was fixed beforehand.
 
     Returns:
         Correlation, p-value and the part that is shared noise; NaN where most splits leave a constant.
@@ -160,7 +163,10 @@ def correlate_halves(halves: Halves, *, rng: int = 0, test: bool = True) -> Cros
     p = math.nan
     if test:
         null = permutation.joint_null(zx[:, usable], zy[:, usable], rng=rng)
-        p = combined([p_of(float(one), null[:, s], exact=len(zx) <= EXACT_UP_TO) for s, one in enumerate(r)])
+        exact = len(zx) <= EXACT_UP_TO
+        p = combined(
+            [p_of(float(one), null[:, s], exact=exact, alternative=alternative) for s, one in enumerate(r)]
+        )
     gaps = (zx * standardised_ranks(halves.y_same)).sum(axis=0) - (
         zx * standardised_ranks(halves.y_other)
     ).sum(axis=0)

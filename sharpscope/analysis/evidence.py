@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sharpscope.analysis.clustered_tests import FEWEST, Answer, joint_test
+from sharpscope.analysis.adjustment import families, holm_over
+from sharpscope.analysis.clustered_tests import joint_test
 from sharpscope.analysis.clusters import Clusters, cluster_labels
-from sharpscope.analysis.comparisons import checkpoints_by_sets
+from sharpscope.analysis.cross_half import HalvesOfSets, combined
+from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over_ways, ranks_at
+from sharpscope.analysis.rank_correlation import FEWEST
+from sharpscope.analysis.way_cells import Cells, cells_by_way
 from sharpscope.errors import unknown_name
 from sharpscope.results.comparable import WAY
 from sharpscope.results.measure_facts import is_control
 from sharpscope.results.wording import listed
 
-COLUMNS = ("question", "measure", "rho", "m", "preset", "given", "n", "estimate", "p", "note")
+COLUMNS = ("question", *WAY, "given", "n", "estimate", "p", "p_adjusted", "adjusted_by", "note")
 GROUPINGS = ("arch", "recipe")
 
 
@@ -43,105 +48,132 @@ def level_of_evidence(clusters: Clusters) -> tuple[str, str | None]:
 
 
 def evidence_rows(
-    results: pd.DataFrame, clusters: Clusters, *, by: str | None = None, seed: int = 0
+    results: pd.DataFrame,
+    clusters: Clusters,
+    *,
+    by: str | None = None,
+    seed: int = 0,
+    halves: HalvesOfSets | None = None,
 ) -> pd.DataFrame:
     """Test every measure over all sets at once with clusters as one, and inside architectures or recipes.
+
+    Inside architectures is asked wherever there are several: what holds across them may be their doing.
 
     Args:
         results: Rows of a results table without duplicates.
         clusters: Of `find_clusters`.
-        by: "arch" exchanges recipes inside architectures, "recipe" runs inside recipes of one architecture; None
-            asks only the first question.
+        by: "arch" exchanges recipes inside architectures, "recipe" runs inside recipes of one architecture.
         seed: Of random orders.
+        halves: Of the table's sets; None takes sharpness and error from the same trials.
 
     Returns:
-        Columns ``COLUMNS``; the question is "clusters_as_one" or "within_arch", "within_recipe".
+        Columns ``COLUMNS``; the question is "clusters_as_one" or "within_arch", "within_recipe". P-values are adjusted
+        over ways of measuring, of sharpness and of controls apart, by max-T where all have the same checkpoints.
 
     Raises:
         UsageError: If the grouping is unknown.
     """
     if by not in (None, *GROUPINGS):
         raise unknown_name("grouping", str(by), GROUPINGS)
-    rows = []
-    for values, part in results.groupby(WAY, sort=False, dropna=False):
-        x, y = checkpoints_by_sets(part)
-        if not len(x):
-            continue
-        head = dict(zip(WAY, values, strict=True))
-        rows += [head | answer for answer in _answers(x, y, clusters, by, seed)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _answers(
-    x: pd.DataFrame, y: pd.DataFrame, clusters: Clusters, by: str | None, seed: int
-) -> Iterator[dict[str, Any]]:
+    halves = HalvesOfSets(None) if halves is None else halves
+    every = [cells for cells in cells_by_way(results, halves) if cells.places]
+    if not every:
+        return pd.DataFrame(columns=list(COLUMNS))
     level, inside = level_of_evidence(clusters)
-    found = _test(x, y, clusters, level, inside, seed)
+    asked = [("clusters_as_one", level, inside)]
+    if by == "arch" or clusters.labels["arch"].nunique() > 1:
+        asked.append(("within_arch", "recipe", "arch"))
+    if by == "recipe":
+        asked.append(("within_recipe", "run", "recipe"))
+    each = [_asked(question, every, clusters, unit, stratum, seed) for question, unit, stratum in asked]
+    return pd.DataFrame([row for rows in zip(*each, strict=True) for row in rows], columns=list(COLUMNS))
+
+
+def _asked(
+    question: str, every: Sequence[Cells], clusters: Clusters, level: str, inside: str | None, seed: int
+) -> list[dict[str, Any]]:
+    """Return the answers to one question for every way of measuring."""
     given = f"{level}s" if inside is None else f"{level}s inside {inside}s"
-    yield {"question": "clusters_as_one", "given": given} | _row(found)
-    if by is not None:
-        unit = "recipe" if by == "arch" else "run"
-        found = _test(x, y, clusters, unit, by, seed)
-        yield {"question": f"within_{by}", "given": f"{unit}s inside {by}s"} | _row(found)
+    rows, ranked = [], []
+    for cells in every:
+        labels = cluster_labels(clusters, cells.checkpoints, level)
+        strata = None if inside is None else cluster_labels(clusters, cells.checkpoints, inside)
+        ranks = ranks_at(cells.x, cells.y, labels=labels, strata=strata)
+        studentised = inside is None and _unequal(cells, clusters)
+        answer = _studentised(cells, labels, seed) if studentised else _plain(ranks, inside, seed)
+        rows.append({"question": question, "given": given} | cells.way | answer)
+        ranked.append(None if studentised else ranks)
+    table = pd.DataFrame(rows)
+    adjusted, words = holm_over(table)
+    for family in families(table):
+        own = [ranked[i] for i in np.flatnonzero(family)]
+        ways = [ranks for ranks in own if ranks is not None]
+        if 1 < len(ways) == len(own) and np.isfinite(together := max_t_over_ways(ways, rng=seed)).all():
+            adjusted[family.to_numpy(bool)] = together
+            for i in np.flatnonzero(family):
+                words[i] = f"max-T over {len(own)} ways"
+    for row, p, by in zip(rows, adjusted, words, strict=True):
+        row |= {"p_adjusted": float(p), "adjusted_by": by}
+    return rows
 
 
-def _test(
-    x: pd.DataFrame, y: pd.DataFrame, clusters: Clusters, level: str, inside: str | None, seed: int
-) -> Answer:
-    labels = cluster_labels(clusters, x.index, level)
-    strata = None if inside is None else cluster_labels(clusters, x.index, inside)
-    arch = cluster_labels(clusters, x.index, "arch")
-    unequal = [spreads_differ(values.to_numpy(float), arch) for values in (x, y)]
-    # Unequal in both is what an unstudentised test takes for a correlation.
-    found = joint_test(
-        x.to_numpy(float),
-        y.to_numpy(float),
-        labels=labels,
-        strata=strata,
-        seed=seed,
-        studentised=all(unequal),
-    )
-    notes = [found.note] if found.note else []
-    if all(unequal) and np.isfinite(found.p):
+def _plain(ranks: Ranks, inside: str | None, seed: int) -> dict[str, Any]:
+    n, note = len(ranks.x), ""
+    found = correlate_over_sets(ranks, rng=seed)
+    if n < FEWEST:
+        note = f"fewer than {FEWEST} pieces of evidence cannot reach 5 %"
+        found = found._replace(spearman=math.nan)
+    elif not ranks.usable.any():
+        note = "nothing varies"
+    elif not ranks.testable:
+        note = "too few orders inside strata to reach 5 %"
+    return {"n": n, "estimate": found.spearman, "p": found.p, "note": note}
+
+
+def _unequal(cells: Cells, clusters: Clusters) -> bool:
+    """Tell whether architectures vary unequally in both, which an unstudentised test takes for a correlation."""
+    arch = cluster_labels(clusters, cells.checkpoints, "arch")
+    return all(spreads_differ(side[:, :, 0], arch) for side in (cells.x, cells.y))
+
+
+def _studentised(cells: Cells, labels: np.ndarray, seed: int) -> dict[str, Any]:
+    splits = range(cells.x.shape[2])
+    found = [
+        joint_test(cells.x[:, :, s], cells.y[:, :, s], labels=labels, seed=seed, studentised=True)
+        for s in splits
+    ]
+    notes = [found[0].note] if found[0].note else []
+    p = combined([one.p for one in found])
+    if np.isfinite(p):
         notes.append("architectures vary unequally: studentised")
-    return found._replace(note="; ".join(notes))
+    estimate = float(np.median([one.estimate for one in found]))
+    return {"n": found[0].n, "estimate": estimate, "p": p, "note": "; ".join(notes)}
 
 
-def _row(found: Answer) -> dict[str, Any]:
-    return {"n": found.n, "estimate": found.estimate, "p": found.p, "note": found.note}
-
-
-def warn_of_spreads(results: pd.DataFrame) -> str:
+def warn_of_spreads(results: pd.DataFrame, clusters: Clusters) -> str:
     """Say where architectures vary so unequally that permuting single checkpoints finds too much.
 
     Args:
         results: Rows of a results table without duplicates.
+        clusters: Of `find_clusters`.
 
     Returns:
         A sentence without its full stop; "" where spreads are alike in sharpness or in error.
 
     Example:
-        >>> way = {"measure": "sam", "rho": 0.05, "m": 8.0, "preset": "", "set": "s", "subset": ""}
-        >>> rows = [way | {"sha256": f"{a}{i}", "arch": a, "value": scale * i, "eer": scale * i}
-        ...     for a, scale in (("a", 1.0), ("b", 9.0)) for i in range(4)]
-        >>> warn_of_spreads(pd.DataFrame(rows))[:57]
+        >>> from sharpscope.analysis.clusters import find_clusters
+        >>> way = {"measure": "sam", "rho": 0.05, "m": 8.0, "preset": "", "set": "s", "subset": "", "recipe": ""}
+        >>> table = pd.DataFrame([
+        ...     way | {"checkpoint": f"{a}{i}", "sha256": f"{a}{i}", "arch": a, "seed": float("nan")}
+        ...     | {"value": scale * i, "eer": scale * i} for a, scale in (("a", 1.0), ("b", 9.0)) for i in range(4)])
+        >>> warn_of_spreads(table, find_clusters(table))[:57]
         'architectures differ more than threefold in how much both'
     """
-    found = []
-    for values, part in results.groupby(WAY, sort=False, dropna=False):
-        measure = str(values[0])
-        x, y = checkpoints_by_sets(part)
-        if is_control(measure) or not len(x):
-            continue
-        arch = (
-            part.drop_duplicates("sha256")
-            .set_index("sha256")
-            .loc[x.index, "arch"]
-            .astype(str)
-            .to_numpy(dtype=str)
-        )
-        if all(spreads_differ(frame.to_numpy(float), arch) for frame in (x, y)):
-            found.append(measure)
+    found = [
+        str(cells.way["measure"])
+        for cells in cells_by_way(results, HalvesOfSets(None))
+        if cells.places and not is_control(str(cells.way["measure"])) and _unequal(cells, clusters)
+    ]
     if not found:
         return ""
     return (

@@ -19,11 +19,11 @@ from sharpscope.analysis.field_measures import (
     soft_pairwise_accuracy,
     worst_sign_error,
 )
+from sharpscope.analysis.rank_correlation import FEWEST
 from sharpscope.results.comparable import WAY
 
 COLUMNS = ("question", "measure", "rho", "m", "preset", "set", "given", "n", "estimate", "p", "note")
 SETTINGS = ("arch", "recipe")
-FEWEST = 5
 # Pairs of pairs grow with the square of checkpoints.
 MOST_CHECKPOINTS = 100
 # A p-value of the information takes two hundred times its score.

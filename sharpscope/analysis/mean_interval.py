@@ -14,9 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from sharpscope.analysis.rank_correlation import SAME, standardised_ranks
+from sharpscope.analysis.rank_correlation import FEWEST, SAME, standardised_ranks
 
-FEWEST = 5
 # Beyond these, blocks of checkpoints are left out instead of single ones: a thousand would cost a thousand rankings.
 MOST_SINGLY = 200
 BLOCKS = 100

@@ -30,13 +30,16 @@ class Resamples(NamedTuple):
     degenerate: int
 
 
-def joint_null(x: np.ndarray, y: np.ndarray, *, rng: np.random.Generator | int = 0) -> np.ndarray:
+def joint_null(
+    x: np.ndarray, y: np.ndarray, *, rng: np.random.Generator | int = 0, order: np.ndarray | None = None
+) -> np.ndarray:
     """Return every set's Spearman correlation under orders of checkpoints shared by all sets.
 
     Args:
         x: Standardised ranks of the measure, checkpoints x sets.
         y: Standardised ranks of EER, the same shape.
         rng: Seed or generator, used beyond nine checkpoints.
+        order: The orders, shape (orders, checkpoints); None takes all up to nine checkpoints, random ones beyond.
 
     Returns:
         Shape (orders, sets).
@@ -46,7 +49,7 @@ def joint_null(x: np.ndarray, y: np.ndarray, *, rng: np.random.Generator | int =
         >>> sorted(round(r, 1) + 0.0 for r in joint_null(z, z)[:, 0].tolist())
         [-1.0, -0.5, -0.5, 0.5, 0.5, 1.0]
     """
-    order = orders(len(x), rng=rng)
+    order = orders(len(x), rng=rng) if order is None else order
     rows = max(1, AT_ONCE // x.size)
     return np.concatenate([np.einsum("bns,ns->bs", x[block], y) for block in blocks(order, rows)])
 

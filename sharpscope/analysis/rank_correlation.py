@@ -22,6 +22,8 @@ N_PERMUTATIONS = 9_999
 PERMUTE_PAIRS_UP_TO = 50
 # Two statistics this close are equal: ties come out of floating point in different orders of summation.
 SAME = 1e-12
+TWO_SIDED = "two-sided"
+ALTERNATIVES = (TWO_SIDED, "greater", "less")
 
 
 class Statistic(NamedTuple):
@@ -159,40 +161,55 @@ def _fixed_orders(n: int, seed: int, n_permutations: int) -> np.ndarray:
     return fixed
 
 
-def p_of(observed: float, null: np.ndarray, *, exact: bool) -> float:
-    """Two-sided p-value by the rule of absolute values.
+def p_of(observed: float, null: np.ndarray, *, exact: bool, alternative: str = TWO_SIDED) -> float:
+    """P-value of a permutation test: two-sided by the rule of absolute values, or in a direction fixed beforehand.
 
-    The share of orders with a statistic at least as far from zero; for random orders the observed one counts
-    as drawn, so that p is never 0 (Phipson and Smyth, 2010).
+    The share of orders with a statistic at least as far from zero, or at least as large or as small; for random
+    orders the observed one counts as drawn, so that p is never 0 (Phipson and Smyth, 2010).
 
     Args:
         observed: The statistic of the data.
         null: The statistic under each order, shape (k,).
         exact: Whether the orders are all there are.
+        alternative: "two-sided", "greater" or "less".
 
     Returns:
         The p-value; NaN when the statistic is.
 
     Example:
-        >>> p_of(1.0, np.array([1.0, -1.0, 0.0, 0.5]), exact=True)
-        0.5
+        >>> null = np.array([1.0, -1.0, 0.0, 0.5])
+        >>> p_of(1.0, null, exact=True), p_of(1.0, null, exact=True, alternative="greater")
+        (0.5, 0.25)
+        >>> p_of(1.0, null, exact=True, alternative="less")
+        1.0
     """
     if not math.isfinite(observed):
         return float("nan")
-    extreme = int((np.abs(null) >= abs(observed) - SAME).sum())
+    if alternative == TWO_SIDED:
+        extreme = int((np.abs(null) >= abs(observed) - SAME).sum())
+    else:
+        sign = 1.0 if alternative == "greater" else -1.0
+        extreme = int((sign * null >= sign * observed - SAME).sum())
     return extreme / len(null) if exact else (extreme + 1) / (len(null) + 1)
 
 
-def spearman_p(x: np.ndarray, y: np.ndarray, *, rng: np.random.Generator | int = 0) -> float:
+def spearman_p(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    rng: np.random.Generator | int = 0,
+    alternative: str = TWO_SIDED,
+) -> float:
     """Permutation p-value of Spearman's correlation, exact for n up to 9.
 
     Args:
         x: Shape (n,).
         y: Shape (n,).
         rng: Seed or generator, used beyond n = 9.
+        alternative: "two-sided", "greater" or "less".
 
     Returns:
-        Two-sided; NaN for constant data or n < 3.
+        The p-value; NaN for constant data or n < 3.
 
     Example:
         R's `cor.test` on Hollander and Wolfe's tuna data, exact:
@@ -208,7 +225,7 @@ def spearman_p(x: np.ndarray, y: np.ndarray, *, rng: np.random.Generator | int =
     zx, zy = standardised_ranks(np.asarray(x, float)), standardised_ranks(np.asarray(y, float))
     order = orders(len(zx), rng=rng)
     null = np.concatenate([zx[block] @ zy for block in blocks(order, max(1, 4_000_000 // len(zx)))])
-    return p_of(observed, null, exact=len(zx) <= EXACT_UP_TO)
+    return p_of(observed, null, exact=len(zx) <= EXACT_UP_TO, alternative=alternative)
 
 
 def kendall_p(x: np.ndarray, y: np.ndarray, *, rng: np.random.Generator | int = 0) -> float:
@@ -280,7 +297,7 @@ def spearman_interval(r: float, n: int, *, confidence: float = 0.95) -> Interval
         >>> tuple(round(end, 5) for end in spearman_interval(0.8699639, 15))
         (0.5841, 0.96383)
     """
-    if n < 5 or not math.isfinite(r) or abs(r) >= 1 - SAME:
+    if n < FEWEST or not math.isfinite(r) or abs(r) >= 1 - SAME:
         return Interval(float("nan"), float("nan"))
     half = float(stats.norm.ppf((1 + confidence) / 2)) * math.sqrt((1 + r * r / 2) / (n - 3))
     return Interval(math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))
@@ -326,7 +343,7 @@ def minimum_detectable(n: int, *, power: float = 0.8, alpha: float = 0.05) -> fl
         >>> round(minimum_detectable(12), 2), round(minimum_detectable(33), 2)
         (0.79, 0.49)
     """
-    if n < 5:
+    if n < FEWEST:
         return float("nan")
     z = float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power))
     low, high = 1e-6, 1 - 1e-9

@@ -24,6 +24,7 @@ from sharpscope.analysis.confounding import (
 from sharpscope.analysis.permutation import AT_ONCE
 from sharpscope.analysis.rank_correlation import (
     EXACT_UP_TO,
+    FEWEST,
     blocks,
     orders,
     p_of,
@@ -52,7 +53,6 @@ COLUMNS = (
 _BLANK: dict[str, Any] = dict.fromkeys(COLUMNS, math.nan) | {"set": "", "given": "", "note": ""}
 # What could stand behind sharpness and error alike.
 COVARIATES = ("loss", "grad_norm", "margin", "entropy")
-FEWEST = 5
 FEWEST_SETS = 5
 # Equal mean error rates differ in the last place with the order of the sum, and would count as a rank apart.
 DIGITS = 12

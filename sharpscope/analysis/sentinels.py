@@ -15,7 +15,7 @@ import pandas as pd
 
 from sharpscope.analysis.comparisons import checkpoints_by_sets
 from sharpscope.analysis.permutation import swap_both
-from sharpscope.analysis.rank_correlation import ranks, standardised_ranks
+from sharpscope.analysis.rank_correlation import FEWEST, ranks, standardised_ranks
 from sharpscope.results.comparable import WAY
 
 COLUMNS = (
@@ -37,7 +37,6 @@ SENTINELS = {
     "name": "the place of the checkpoint's name in the alphabet",
     "other_sets": "the same measure on all sets but the one whose errors are asked for",
 }
-FEWEST = 5
 
 
 def sentinel_rows(results: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:

@@ -1,112 +1,123 @@
-"""What a correlation table does and does not support, in plain words with its numbers."""
+"""What a correlation table does and does not support: the verdict, then a short paragraph a question."""
 
 from __future__ import annotations
 
-import itertools
 import math
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
-from sharpscope.analysis.rank_correlation import FEWEST, minimum_detectable
+from sharpscope.analysis import comparisons as comparing
+from sharpscope.analysis.phrases import direction, interval, joined, number, p_words, plain, way_words
+from sharpscope.analysis.rank_correlation import minimum_detectable
+from sharpscope.analysis.trust import trust
+from sharpscope.analysis.verdict import LEVEL, Verdict, best_control
+from sharpscope.analysis.way_cells import CROSS_HALF
+from sharpscope.results.comparable import same_way
 from sharpscope.results.measure_facts import facts_of, is_control
+from sharpscope.results.wording import counted
 
-FEW = 10
-
-
-def _way(row: pd.Series) -> str:
-    """Name a way of measuring as a reader needs it: measure, radius, size of groups and preset."""
-    name = str(row["measure"]) if math.isnan(row["rho"]) else f"{row['measure']} (rho {row['rho']:g})"
-    m = "" if math.isnan(row["m"]) else f", m = {row['m']:.0f}"
-    return f"{name}{m}, {row['preset']}" if row["preset"] else f"{name}{m}"
-
-
-def _number(value: float) -> str:
-    return "--" if math.isnan(value) else f"{value:.2f}"
-
-
-def _p(value: float) -> str:
-    return "--" if math.isnan(value) else f"{value:.2g}"
-
-
-def _interval(low: float, high: float) -> str:
-    """Return an interval behind a number, or nothing where there is none."""
-    return "" if math.isnan(low) or math.isnan(high) else f" [{low:.2f}, {high:.2f}]"
-
-
-def plain(text: str) -> str:
-    """Return a text without what its numbers cannot say: p-values that are not there, and a zero with a sign.
-
-    Args:
-        text: Formatted sentences.
-
-    Returns:
-        The same sentences.
-
-    Example:
-        >>> plain("given loss, -0.00 is left (p = nan); -0.004 (p = nan, 3 recipes)")
-        'given loss, 0.00 is left; -0.004 (3 recipes)'
-    """
-    return re.sub(r"-(0\.0+)(?!\d)", r"\1", text.replace(" (p = nan)", "").replace("p = nan, ", ""))
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
-def _best(rows: pd.DataFrame) -> pd.Series | None:
-    finite = rows[rows["spearman"].notna()]
-    return None if finite.empty else finite.iloc[int(finite["spearman"].abs().to_numpy().argmax())]
-
-
-def _direction(spearman: float) -> str:
-    return "sharper checkpoints made more errors" if spearman > 0 else "sharper checkpoints made fewer errors"
+# Rows of the table of numbers; the whole stands in correlations.csv.
+MOST_ROWS = 14
 
 
 def summarise(
-    table: pd.DataFrame, results: pd.DataFrame, warnings: Sequence[str], choice: str = "", splits: int = 1
+    verdict: Verdict,
+    table: pd.DataFrame,
+    results: pd.DataFrame,
+    *,
+    answers: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    transfer: str = "",
+    warnings: Sequence[str] = (),
+    splits: int = 1,
 ) -> str:
-    """Return the paragraphs of a summary.
+    """Put the answer into words: three sentences, the numbers, and a short paragraph a question.
 
     Args:
-        table: Of a `Correlation`.
+        verdict: Of `judge`; where it stops, nothing follows it but warnings.
+        table: The correlation table.
         results: The rows that were correlated.
+        answers: The table of questions.
+        comparisons: Every pair of measures.
+        transfer: What sharpness on one set tells of others, in words.
         warnings: Lines to repeat.
-        choice: What was fixed beforehand, in words; "" where nothing was.
         splits: Random halves of each set.
 
     Returns:
         Markdown.
     """
     n, k = results["sha256"].nunique(), results[["set", "subset"]].drop_duplicates().shape[0]
-    family = table[(table["scope"] == "set") & table["p"].notna()]
-    title = f"# Sharpness and equal error rate: {_counted(n, 'checkpoint')}, {_counted(k, 'set')}"
-    paragraphs = [title, _evidence(table), _per_set(family, n)]
-    joint = table[table["scope"] == "mean_within"]
-    if len(joint):
-        paragraphs.append(_over_sets(joint, choice))
-    paragraphs.append(_limits(results, n, len(family)))
+    parts = [
+        f"# Sharpness and equal error rate: {counted(n, 'checkpoint')}, {counted(k, 'set')}",
+        f"**Verdict.** {verdict}",
+    ]
+    if not verdict.stops:
+        questions = (
+            ("The numbers", _numbers(verdict, table)),
+            ("Which trials?", _evidence(table)),
+            ("Set by set", _per_set(table)),
+            ("Numbers that are missing", _missing(table)),
+            ("A new set", _new_set(verdict, answers)),
+            ("What costs nothing", _controls(verdict, table) + _which(comparisons)),
+            ("Runs, recipes, architectures", _clusters(verdict, answers, results)),
+            ("Does it hang on something else?", trust(answers, verdict.way)),
+            ("Before there are labels", transfer),
+            ("How many checkpoints?", _power(table, n)),
+        )
+        parts += [f"## {heading}\n\n{text.strip()}" for heading, text in questions if text.strip()]
     if warnings:
-        paragraphs.append("\n".join(f"- Warning: {line}." for line in warnings))
-    paragraphs.append(_methods(table, n, k, len(family), splits))
-    return plain("\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n")
+        parts.append("## Warnings\n\n" + "\n".join(f"- {line}." for line in warnings))
+    if not verdict.stops:
+        parts.append(_methods(table, n, k, splits))
+    return plain("\n\n".join(part for part in parts if part) + "\n")
+
+
+def _sharp(table: pd.DataFrame) -> pd.Series:
+    return ~table["measure"].map(is_control).astype(bool)
+
+
+def _numbers(verdict: Verdict, table: pd.DataFrame) -> str:
+    """Return the rows that the verdict is about, and the best control's, as a table."""
+    if not verdict.way:
+        return ""
+    shown = table[table["scope"].isin(["set", "mean_within"])]
+    own = shown[same_way(shown, verdict.way)]
+    rows = [own[own["scope"] == "mean_within"], own[own["scope"] == "set"]]
+    head = {"set": "all sets", "subset": "", "preset": verdict.way["preset"]}
+    if (rival := best_control(table, "mean_within", head)) is not None:
+        rows.insert(1, shown[(shown["scope"] == "mean_within") & same_way(shown, rival)])
+    lines = [
+        "| set | measure | n | Spearman [95 %] | p | adjusted | from the same trials |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in pd.concat(rows).head(MOST_ROWS).to_dict("records"):
+        name = f"{row['set']}@{row['subset']}" if row["subset"] else row["set"]
+        n = row["n"] if math.isnan(row["n_runs"]) else row["n_runs"]
+        ends = interval(row["spearman_low"], row["spearman_high"])
+        p, adjusted = (f"{row[c]:.2g}" if row[c] == row[c] else "--" for c in ("p", "p_adjusted"))
+        by = f" ({row['adjusted_by']})" if row["adjusted_by"] and adjusted != "--" else ""
+        record = f"{number(row['spearman'])}{ends}" if row["evidence"] == CROSS_HALF else "--"
+        lines.append(
+            f"| {name} | {way_words(row)} | {n:.0f} | {record} | {p if record != '--' else '--'} | "
+            f"{adjusted + by if record != '--' else '--'} | {number(row['spearman_same_trials'])} |"
+        )
+    if len(own) > MOST_ROWS:
+        lines.append(f"\n{counted(len(own), 'row')} in all; correlations.csv has every one.")
+    return "\n".join(lines)
 
 
 def _evidence(table: pd.DataFrame) -> str:
     """Say where the two sides of each correlation come from, which decides what may be claimed."""
-    rows = table[table["scope"] == "set"]
-    cross = rows["evidence"] == "cross-half"
+    rows = table[(table["scope"] == "set") & table["spearman"].notna()]
+    cross = rows["evidence"] == CROSS_HALF
     if not len(rows):
         return ""
     if not cross.any():
         return (
-            "**Only same-trials correlations can be given**: sharpness and error rate come from the same trials, whose "
-            "noise moves both, so detectors that are equal in truth correlate too (in 70 % of studies with 12). They "
-            "describe these trials and must not be cited as evidence that sharpness tells of error. Keep the folders "
-            "`scores` and `groups` that `measure` writes beside the table, four groups a set or more, and correlate "
-            "again."
+            "**Only same-trials correlations can be given.** They describe these trials and must not be cited as "
+            "evidence that sharpness tells of error."
         )
     shared = rows.loc[cross, "shared_noise"].dropna()
     words = (
@@ -123,90 +134,149 @@ def _evidence(table: pd.DataFrame) -> str:
     return words
 
 
-def _per_set(family: pd.DataFrame, n: int) -> str:
+def _per_set(table: pd.DataFrame) -> str:
+    family = table[(table["scope"] == "set") & table["p"].notna() & (table["evidence"] == CROSS_HALF)]
     if family.empty:
-        return (
-            "No p-value can be given: no set has five checkpoints with different values, and with fewer no order "
-            "of them is rarer than 5 %. The coefficients below describe these checkpoints and nothing else."
-        )
-    control = family["measure"].map(is_control)
-    counts = []
-    for what, rows in (("Sharpness", family[~control]), ("Controls", family[control])):
+        return ""
+    sharp, counts = _sharp(family), []
+    for what, rows in (("Sharpness", family[sharp]), ("Controls", family[~sharp])):
         if len(rows):
-            kept = int((rows["p_holm"] <= 0.05).sum())
+            kept = int((rows["p_holm"] <= LEVEL).sum())
             counts.append(
                 f"{what}: {kept} of {len(rows)} correlations within a set hold after Holm's correction"
             )
     lines = [f"{'. '.join(counts)} (each over its own tests)."]
-    strongest = _best(family[~control])
-    if strongest is not None:
+    best = family[sharp]
+    if len(best):
+        row = best.loc[best["spearman"].abs().idxmax()]
         lines.append(
-            f"The strongest of sharpness is {_way(strongest)} on {strongest['set']}: Spearman "
-            f"{_number(strongest['spearman'])}{_interval(strongest['spearman_low'], strongest['spearman_high'])}, "
-            f"p = {_p(strongest['p'])}, p_Holm = {_p(strongest['p_holm'])}, "
-            f"n = {strongest['n']:.0f}: {_direction(strongest['spearman'])}."
+            f"The strongest of sharpness is {way_words(row)} on {row['set']}: Spearman {number(row['spearman'])}"
+            f"{interval(row['spearman_low'], row['spearman_high'])}, {p_words(row['p'])}, after Holm "
+            f"{p_words(row['p_holm'])}, n = {row['n_runs']:.0f}: {direction(row['spearman'])}."
         )
     return " ".join(lines)
 
 
-def _over_sets(joint: pd.DataFrame, choice: str) -> str:
-    control = joint["measure"].map(is_control)
-    best, rival = _best(joint[~control]), _best(joint[control])
-    lines = []
-    if best is not None:
-        ways = int((~control).sum())
-        level = (
-            f"p = {_p(best['p'])}, fixed beforehand: {choice}"
-            if choice
-            else f"p = {_p(best['p_headline'])}, adjusted for being the largest of {_counted(ways, 'way')}"
+def _missing(table: pd.DataFrame) -> str:
+    """Say what was left out of the means over sets, and of single sets."""
+    joint = table[(table["scope"] == "mean_within") & _sharp(table)]
+    said = list(dict.fromkeys(part for note in joint["note"] for part in _lacking(str(note))))
+    single = table[(table["scope"] == "set") & (table["n_dropped"] > 0)]
+    if len(single):
+        said.append(
+            f"on {counted(single[['set', 'subset']].drop_duplicates().shape[0], 'set')} numbers were dropped"
         )
-        if math.isnan(best["p"]):
-            level = f"no p-value with {best['n']:.0f} checkpoints"
-        lines.append(
-            f"Over all sets, {_way(best)} has a mean within-set Spearman of {_number(best['spearman'])} "
-            f"({level}; {best['note']}): {_direction(best['spearman'])}."
-        )
-    if best is not None and rival is not None:
-        verdict = (
-            "it correlates as strongly; whether sharpness adds to it is asked below"
-            if abs(rival["spearman"]) >= abs(best["spearman"])
-            else "less strongly; whether by more than chance is asked below"
-        )
-        same = facts_of(str(rival["measure"])).same_as
-        kin = f" (to first order the same quantity as {same}, not a rival)" if same else ""
-        lines.append(f"The best control, {_way(rival)}{kin}, has {_number(rival['spearman'])}: {verdict}.")
-    return " ".join(lines)
+    flat = table[(table["scope"] == "set") & table["note"].astype(str).str.contains("constant EER")]
+    if len(flat):
+        names = joined(list(dict.fromkeys(flat["set"])))
+        said.append(f"all error rates are the same on {names}, which no correlation can use")
+    return f"{'; '.join(said)[:1].upper()}{'; '.join(said)[1:]}." if said else ""
 
 
-def _limits(results: pd.DataFrame, n: int, tests: int) -> str:
-    lines = ["What may not be concluded: a correlation over checkpoints does not say why they differ."]
-    if results["arch"].nunique() > 1 or results["recipe"].nunique() > 1:
-        lines.append(
-            f"The checkpoints come from {_counted(results['arch'].nunique(), 'architecture')} and "
-            f"{_counted(results['recipe'].nunique(), 'recipe')}; a difference between those moves sharpness and EER "
-            "alike, so run `--by arch` or `--by recipe` before believing that sharpness itself matters."
-        )
-    if n < FEWEST:
-        lines.append(f"With {_counted(n, 'checkpoint')} no test can find anything: five are the fewest.")
-    elif n < FEW:
-        lines.append(
-            f"With {n} checkpoints this is an illustration: fewer than {FEW} can only find correlations that are "
-            "nearly perfect."
-        )
-    else:
-        least = minimum_detectable(n)
-        words = f"One test at 5 % over {n} checkpoints finds a correlation of {least:.2f} in four studies"
-        more = (
-            f"; after Holm's correction over {tests} it takes {minimum_detectable(n, alpha=0.05 / tests):.2f}"
-        )
-        lines.append(f"{words} out of five{more if tests > 1 else ''}.")
-    return " ".join(lines)
+def _lacking(note: str) -> Iterator[str]:
+    for part in note.split(", "):
+        if "lack numbers" in part or "without halves" in part or "too few orders" in part:
+            yield part
 
 
-def _methods(table: pd.DataFrame, n: int, k: int, tests: int, splits: int) -> str:
-    if not tests:
+def _new_set(verdict: Verdict, answers: pd.DataFrame) -> str:
+    row = _answer(answers, "new_set", verdict)
+    if row is None:
         return ""
-    cross = (table["evidence"] == "cross-half").any()
+    if math.isnan(row["low"]):
+        return f"What a new set would show cannot be said: {row['note']}."
+    return (
+        f"On a new set the correlation would lie between {number(row['low'])} and {number(row['high'])} (95 % "
+        f"prediction interval from {row['n']:.0f} corpora; {row['note']})."
+    )
+
+
+def _answer(answers: pd.DataFrame, question: str, verdict: Verdict) -> pd.Series | None:
+    if not verdict.way or answers.empty:
+        return None
+    rows = answers[(answers["question"] == question) & same_way(answers, verdict.way)]
+    return rows.iloc[0] if len(rows) else None
+
+
+def _controls(verdict: Verdict, table: pd.DataFrame) -> str:
+    joint = table[(table["scope"] == "mean_within") & (table["evidence"] == CROSS_HALF)]
+    own = joint[same_way(joint, verdict.way)] if verdict.way else joint.iloc[:0]
+    rivals = joint[~_sharp(joint) & joint["spearman"].notna()]
+    if own.empty or rivals.empty or math.isnan(own.iloc[0]["spearman"]):
+        return ""
+    rival, mine = rivals.loc[rivals["spearman"].abs().idxmax()], own.iloc[0]
+    more = abs(rival["spearman"]) >= abs(mine["spearman"])
+    same = facts_of(str(rival["measure"])).same_as
+    kin = f" (to first order the same quantity as {same}, not a rival)" if same else ""
+    return (
+        f"The best control, {way_words(rival)}{kin}, has {number(rival['spearman'])} beside "
+        f"{number(mine['spearman'])}: {'it correlates as strongly' if more else 'less strongly'}, which does not say "
+        "whether sharpness adds to it. "
+    )
+
+
+def _which(comparisons: pd.DataFrame) -> str:
+    """Say which measure goes best with EER, by pairs swapped within checkpoints on the same trials."""
+    names = comparing.not_worse_than_best(comparisons)
+    tested = int(comparisons["p"].notna().sum()) if len(comparisons) else 0
+    if not names or not tested:  # too few checkpoints to swap anything: nothing can be said of which is best
+        return ""
+    level = f"after Holm's correction over {counted(tested, 'pair')}, swapping measures within checkpoints"
+    if len(names) == 1:
+        return f"From the same trials {names[0]} goes better with EER than every other measure ({level})."
+    controls = [name for name in names if is_control(name.split(" ")[0])]
+    beside = f", the controls {', '.join(controls)} among them" if controls else ""
+    return (
+        f"From the same trials the highest mean is that of {names[0]}. These checkpoints cannot rank it above "
+        f"{len(names) - 1} other{'s' if len(names) > 2 else ''}{beside} ({level}); "
+        "comparisons.csv has every difference with its interval."
+    )
+
+
+def _clusters(verdict: Verdict, answers: pd.DataFrame, results: pd.DataFrame) -> str:
+    archs, recipes = results["arch"].nunique(), results["recipe"].nunique()
+    lines = []
+    if archs > 1 or recipes > 1:
+        lines.append(
+            f"The checkpoints come from {counted(archs, 'architecture')} and {counted(recipes, 'recipe')}; a "
+            "difference between those moves sharpness and error rate alike."
+        )
+    for question, words in (
+        ("clusters_as_one", "With {given} exchanged, each as one piece of evidence"),
+        ("within_arch", "Inside architectures"),
+    ):
+        row = _answer(answers, question, verdict)
+        if row is None or row["n"] == 0:
+            continue
+        found = "no test" if math.isnan(row["p"]) else f"{number(row['estimate'])}, {p_words(row['p'])}"
+        adjusted = (
+            "" if math.isnan(row["p_adjusted"]) else f", {p_words(row['p_adjusted'])} by {row['adjusted_by']}"
+        )
+        note = f"; {row['note']}" if row["note"] else ""
+        lines.append(f"{words.format(given=row['given'])}: {found}{adjusted} (n = {row['n']:.0f}{note}).")
+    return " ".join(lines)
+
+
+def _power(table: pd.DataFrame, n: int) -> str:
+    tested = table[(table["scope"] == "set") & _sharp(table) & table["p"].notna()]
+    if tested.empty:
+        return ""
+    units = int(tested["n_runs"].fillna(n).max())
+    least = minimum_detectable(units)
+    words = f"One test at 5 % over {units} finds a correlation of {least:.2f} in four studies out of five"
+    after = minimum_detectable(units, alpha=LEVEL / len(tested))
+    return (
+        f"{words}; after Holm's correction over {len(tested)} it takes {after:.2f}."
+        if len(tested) > 1
+        else f"{words}."
+    )
+
+
+def _methods(table: pd.DataFrame, n: int, k: int, splits: int) -> str:
+    family = table[(table["scope"] == "set") & table["p"].notna()]
+    if family.empty:
+        return ""
+    cross = (table["evidence"] == CROSS_HALF).any()
     many = (
         f"; over {splits} splits the median correlation and twice the median p are given (Meinshausen et al. 2009)"
         if splits > 1
@@ -218,71 +288,18 @@ def _methods(table: pd.DataFrame, n: int, k: int, tests: int, splits: int) -> st
         if cross
         else "sharpness and equal error rate were taken from the same trials"
     )
+    fixed = next((str(words) for words in table["fixed"] if words), "")
+    choice = f"; the way of measuring was fixed beforehand ({fixed})" if fixed else ""
+    runs = int(family["n_runs"].max())
+    units = f"{n} checkpoints" if runs == n or np.isnan(runs) else f"{n} checkpoints, counted as {runs} runs,"
+    joint = table[(table["scope"] == "mean_within") & _sharp(table)]
+    over = " Over sets, within-set correlations were averaged and checkpoints permuted jointly"
+    if len(joint) > 1:
+        over += "; the largest mean was tested as the largest of all (Westfall and Young 1993)"
     return (
-        "For a methods section: *Spearman's rank correlation between each measure and the equal error rate was "
-        f"computed over {n} checkpoints within each of {k} sets; {how}; p-values come from permuting checkpoints (all "
+        "## For a methods section\n\n*Spearman's rank correlation between each measure and the equal error rate was "
+        f"computed over {units} within each of {k} sets; {how}{choice}; p-values come from permuting checkpoints (all "
         "orders for n <= 9, 9,999 random ones beyond, Phipson and Smyth 2010) and were adjusted by Holm's procedure "
-        f"over the tests of sharpness and, apart, of controls ({tests} in all); intervals follow Bonett and Wright "
-        "(2000). Over sets, within-set correlations were averaged and checkpoints permuted jointly; the largest mean "
-        "was tested as the largest of all (Westfall and Young 1993).*"
+        f"over the tests of sharpness and, apart, of controls ({len(family)} in all); intervals follow Bonett and "
+        f"Wright (2000).{over if len(joint) else ''}{'.' if len(joint) else ''}*"
     )
-
-
-def trust(answers: pd.DataFrame) -> str:
-    """Say what the answers mean for the measure that goes best with EER.
-
-    Args:
-        answers: Of `questions.ask`.
-
-    Returns:
-        A paragraph of Markdown; empty without answers.
-    """
-    whole = answers[answers["question"] == "leave_one_checkpoint_out"]
-    sharp = whole[~whole["measure"].map(is_control)]
-    if sharp.empty or sharp["estimate"].isna().all():
-        return ""
-    best = sharp.iloc[int(np.nanargmax(sharp["estimate"].abs().to_numpy()))]
-    same = (answers[["measure", "preset"]] == best[["measure", "preset"]]).all(axis=1)
-    for column in ("rho", "m"):
-        same &= (answers[column] == best[column]) | (answers[column].isna() & pd.isna(best[column]))
-    own = answers[same]
-    name = str(best["measure"]) if pd.isna(best["rho"]) else f"{best['measure']} (rho {best['rho']:g})"
-    return plain(" ".join([f"How far {name} can be trusted:", *_sentences(own)]))
-
-
-BOUNDS = {
-    "split halves": "so much noise lets no correlation above {estimate:.2f} through, on average over sets.",
-    "intervals": "were the errors of the EERs independent between checkpoints (on the same trials they are less than "
-    "that), noise would not let a correlation above {estimate:.2f} through.",
-}
-# Where the bound is 0.
-NO_BOUND = {
-    "split halves": "so much noise lets no correlation through.",
-    "intervals": "the intervals of the EERs are wider than checkpoints lie apart (on the same trials their errors are "
-    "smaller than that).",
-}
-
-
-def _sentences(own: pd.DataFrame) -> Iterator[str]:
-    # Halves of the same trials tell what intervals cannot: how much of the noise checkpoints share.
-    halved = "split halves" if (own["given"] == "split halves").any() else "intervals"
-    said = {
-        "leave_one_checkpoint_out": "its mean correlation is {estimate:.2f}, and {low:.2f} to {high:.2f} when any one "
-        "checkpoint is left out;",
-        "leave_one_architecture_out": "{low:.2f} to {high:.2f} when any one architecture is left out;",
-        "lowest_set": "lowest on {set} ({estimate:.2f});",
-        "seeds_as_one": "with the seeds of a recipe as one, {estimate:.2f} (p = {p:.2g}, {n:.0f} recipes);",
-        "partial": "given {given}, {estimate:.2f} is left ({note});",
-        "shift": "within a checkpoint it goes with EER over sets by {estimate:.2f} (p = {p:.2g}, {n:.0f} corpora);",
-        "split_half": "the reliability of the {given} is {estimate:.2f} (Spearman and Brown's for the whole set; "
-        "{low:.2f} to {high:.2f} over sets);",
-        "attenuation_bound": BOUNDS[halved],
-    }
-    for row in itertools.chain.from_iterable(
-        own[own["question"] == question].to_dict("records") for question in said
-    ):
-        bound = row["question"] == "attenuation_bound"
-        if row["estimate"] != row["estimate"] or (bound and row["given"] != halved):
-            continue
-        sentence = NO_BOUND[halved] if bound and row["estimate"] < 0.005 else said[str(row["question"])]
-        yield sentence.format(**{str(key): value for key, value in row.items()})

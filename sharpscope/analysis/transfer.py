@@ -17,7 +17,15 @@ from sharpscope.analysis import permutation
 from sharpscope.analysis.clustered_tests import one_value_each
 from sharpscope.analysis.clusters import find_clusters
 from sharpscope.analysis.cross_half import HalvesOfSets, combined
-from sharpscope.analysis.rank_correlation import EXACT_UP_TO, SAME, blocks, orders, p_of, standardised_ranks
+from sharpscope.analysis.rank_correlation import (
+    EXACT_UP_TO,
+    FEWEST,
+    SAME,
+    blocks,
+    orders,
+    p_of,
+    standardised_ranks,
+)
 from sharpscope.results.comparable import WAY
 from sharpscope.results.measure_facts import is_control
 from sharpscope.results.records import Records
@@ -26,7 +34,6 @@ from sharpscope.results.table import EER_ONLY
 from sharpscope.results.wording import counted, listed, named
 
 COLUMNS = ("source_set", "target_set", *WAY, "n", "spearman", "p", "p_adjusted")
-FEWEST = 5
 # A table of many growing subsets has more pairs than anybody reads; beyond this, whole sets only.
 MOST_SETS = 24
 

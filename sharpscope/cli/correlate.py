@@ -24,9 +24,15 @@ from sharpscope.cli.values import VENUES, read_words
 )
 @click.option("--threshold-from", help="In-domain set whose threshold is carried over, for hter and gap.")
 @click.option(
-    "--primary", help="The way fixed beforehand, e.g. sam@0.05: tested without a price for choosing."
+    "--primary",
+    help="The way fixed beforehand, e.g. sam@0.05 or sam@0.05:greater: tested without a price for choosing.",
 )
 @click.option("--freeze", callback=read_words, help="Sets to choose the way on; it is tested on the others.")
+@click.option(
+    "--allow-mixed",
+    is_flag=True,
+    help="Go on where checkpoints were measured on other trials or number formats.",
+)
 @click.option("--splits", default=1, show_default=True, help="Random halves of each set; an odd number.")
 @click.option("--seed", default=0, show_default=True, help="Of random permutations and resamples.")
 @click.option(
@@ -43,6 +49,7 @@ def correlate(
     threshold_from: str | None,
     primary: str | None,
     freeze: list[str],
+    allow_mixed: bool,
     splits: int,
     seed: int,
     venue: str,
@@ -54,7 +61,7 @@ def correlate(
     \b
     sharpscope correlate results.csv
     sharpscope correlate results.csv --by arch --venue ieee
-    sharpscope correlate results.csv --primary sam@0.05
+    sharpscope correlate results.csv --primary sam@0.05:greater
     """
     from sharpscope.analysis.correlate import correlate as run
     from sharpscope.analysis.correlate import write_correlation
@@ -68,6 +75,7 @@ def correlate(
         threshold_from=threshold_from,
         primary=primary,
         freeze=freeze,
+        allow_mixed=allow_mixed,
         splits=splits,
         seed=seed,
         show_progress=not quiet,
@@ -104,17 +112,19 @@ def _printed(table: object) -> str:
         "spearman_low",
         "spearman_high",
         "p",
-        "p_holm",
+        "p_adjusted",
+        "adjusted_by",
         "spearman_same_trials",
         "evidence",
     ]
     # The cloud of all cells has no p-value and is no evidence; it stands in the file.
     table = table[table["scope"] != "pooled"]
     shown = table[columns].copy()
-    shown["evidence"] = table["evidence"].astype(object).fillna("")
+    for column in ("evidence", "adjusted_by"):
+        shown[column] = table[column].astype(object).fillna("")
     shown["set"] = table["set"] + table["subset"].map(lambda subset: f"@{subset}" if subset else "")
-    formats = {"rho": "{:g}", "n": "{:.0f}", "p": "{:.3g}", "p_holm": "{:.3g}"}
-    for column in columns[3:-1]:
+    formats = {"rho": "{:g}", "n": "{:.0f}", "p": "{:.3g}", "p_adjusted": "{:.3g}"}
+    for column in [c for c in columns[3:] if c not in ("evidence", "adjusted_by")]:
         pattern = formats.get(column, "{:.2f}")
         shown[column] = [pattern.format(v) if v == v else "--" for v in shown[column].astype(float)]
     kept = [column for column in columns if not shown[column].isin(["--", ""]).all()]

@@ -12,14 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from sharpscope.analysis.correlation_table import per_set, stars
+from sharpscope.analysis.rank_correlation import FEWEST
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels
 from sharpscope.figures.request import Request
 from sharpscope.figures.style import DIVERGING, GREY
 from sharpscope.results.selection import in_order
 from sharpscope.results.wording import between, counted, number
-
-FEWEST = 5  # checkpoints below which no p-value can reach .05
 
 
 def small_size(ax: Axes) -> float:

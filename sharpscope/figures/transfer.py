@@ -13,10 +13,11 @@ from matplotlib.patches import Rectangle
 
 from sharpscope.analysis.correlation_table import stars
 from sharpscope.analysis.cross_half import HalvesOfSets
+from sharpscope.analysis.rank_correlation import FEWEST
 from sharpscope.analysis.transfer import in_domain_sets, transfer
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels
-from sharpscope.figures.heat_maps import FEWEST, coefficients
+from sharpscope.figures.heat_maps import coefficients
 from sharpscope.figures.request import Request
 from sharpscope.figures.style import INK
 from sharpscope.results.selection import by_shift

@@ -13,7 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from sharpscope.analysis.correlation_table import correlation_of
+from sharpscope.analysis.correlation_table import told_of
 from sharpscope.errors import UsageError
 from sharpscope.figures.surface import read_points
 from sharpscope.files import replace_file
@@ -114,7 +114,8 @@ def _study(
         )
     whole = selection.whole(table)
     known = None if isinstance(source, pd.DataFrame) else Records.beside(source)
-    statistics, summary = correlation_of(whole, correlation, records=known)
+    told = told_of(whole, correlation, records=known)
+    statistics = told.table
     variant = selection.choose(whole)
     choice = {key: value for key, value in variant._asdict().items() if value == value and value != ""}
     figures = printed(source, statistics, **choice)
@@ -125,8 +126,8 @@ def _study(
         **data,
         "name": name,
         "facts": facts(whole),
-        "verdict": verdict(whole, statistics, variant),
-        "summary": paragraphs(summary),
+        "verdict": verdict(whole, statistics, told.questions),
+        "summary": paragraphs(told.summary),
         "commands": commands(path, points, variant, [figure.kind for figure in figures]),
         "figures": [figure._asdict() for figure in figures],
         "trials": all_trials(whole, variant, known, out),

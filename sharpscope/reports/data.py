@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -46,28 +47,47 @@ def facts(table: pd.DataFrame) -> str:
 
 
 def paragraphs(markdown: str) -> list[Markup]:
-    r"""Return the paragraphs of a summary as HTML: headings and emphasis are all that it uses.
+    r"""Return the paragraphs of a summary as HTML: headings, emphasis, lists and tables are all that it uses.
 
     Args:
         markdown: Paragraphs between blank lines.
 
     Returns:
-        One escaped text per paragraph.
+        One escaped text per paragraph; a list and a table are elements of their own.
 
     Example:
         >>> paragraphs("# Two <sets>\n\n*n* = 3")
         [Markup('<strong>Two &lt;sets&gt;</strong>'), Markup('<em>n</em> = 3')]
+        >>> paragraphs("**So.** - it is\n\n- one\n- two\n\n| a |\n|---|\n| 1 |")[1:]
+        [Markup('<ul><li>one</li><li>two</li></ul>'), Markup('<table><tr><th>a</th></tr><tr><td>1</td></tr></table>')]
     """
     found = []
     for block in re.split(r"\n\s*\n", markdown.strip()):
         text = str(escape(block.strip().lstrip("#").strip()))
         text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+        text = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", text)
         text = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", text)
-        if block.startswith("#"):
+        if block.startswith("|"):
+            text = _table(text.splitlines())
+        elif block.startswith("- "):
+            text = "".join(f"<li>{line.removeprefix('- ')}</li>" for line in text.splitlines())
+            text = f"<ul>{text}</ul>"
+        elif block.startswith("#"):
             text = f"<strong>{text}</strong>"
         if text:
             found.append(Markup(text))
     return found
+
+
+def _table(lines: Sequence[str]) -> str:
+    """Return a table of Markdown as HTML; the second line only draws a rule."""
+    rows = []
+    for number, line in enumerate(lines):
+        if number != 1:
+            tag = "td" if number else "th"
+            cells = line.strip().strip("|").split("|")
+            rows.append("<tr>" + "".join(f"<{tag}>{cell.strip()}</{tag}>" for cell in cells) + "</tr>")
+    return f"<table>{''.join(rows)}</table>"
 
 
 def plain(value: Any) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sharpscope.errors import UsageError, unknown_name
+from sharpscope.results.copies import say_copies
 from sharpscope.results.table import EER_ONLY, about_blocks
 
 # What is never compared with one another, and where a checkpoint stands once.
@@ -16,19 +17,22 @@ WAY = ["measure", "rho", "m", "preset"]
 PLACE = ["set", "subset"]
 
 
-def eligible_rows(table: pd.DataFrame, measures: Sequence[str] = ()) -> tuple[pd.DataFrame, list[str]]:
+def eligible_rows(
+    table: pd.DataFrame, measures: Sequence[str] = (), *, allow_mixed: bool = False
+) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows that may be correlated, and what must be said of them.
 
     Args:
         table: A results table.
         measures: Names to keep; none keeps all.
+        allow_mixed: Go on, with a warning, where checkpoints were measured on other trials or in other number formats.
 
     Returns:
         The rows and the warnings.
 
     Raises:
         UsageError: If there is nothing to correlate, a measure is unknown, a checkpoint stands twice in one cell,
-            or sharpness was measured of several losses.
+            sharpness was measured of several losses, or checkpoints were not measured alike.
     """
     if table.empty:
         raise UsageError("the results table has no rows; fill it with `sharpscope measure`")
@@ -64,8 +68,40 @@ def eligible_rows(table: pd.DataFrame, measures: Sequence[str] = ()) -> tuple[pd
             "conventions); keep one of them: a checkpoint counted twice is no evidence"
         )
     _one_loss(table)
+    mixed = _mixed(table, allow_mixed)
     left_out = [f"systems known by their score files only, in no correlation: {systems}"] if systems else []
-    return table, [*left_out, *blind, *_copies(table), *_warnings(table)]
+    return table, [*left_out, *blind, *say_copies(table), *_warnings(table), *mixed]
+
+
+def same_way(table: pd.DataFrame, way: Mapping[str, Any]) -> pd.Series:
+    """Tell which rows were measured in one way; blank equals blank.
+
+    Args:
+        table: Columns ``WAY``.
+        way: Their values.
+
+    Returns:
+        One truth value a row.
+
+    Example:
+        >>> table = pd.DataFrame({"measure": ["sam", "loss"], "rho": [0.05, np.nan], "m": 32.0, "preset": "rigorous"})
+        >>> same_way(table, {"measure": "loss", "rho": np.nan, "m": 32.0, "preset": "rigorous"}).tolist()
+        [False, True]
+    """
+    same = pd.Series(True, index=table.index)
+    for column in WAY:
+        same &= table[column].isna() if pd.isna(way[column]) else table[column] == way[column]
+    return same
+
+
+def _mixed(table: pd.DataFrame, allow_mixed: bool) -> list[str]:
+    found = differences(table)
+    if found and not allow_mixed:
+        more = f" (and {len(found) - 1} more differences)" if len(found) > 1 else ""
+        raise UsageError(
+            f"{found[0]}{more}; measure them alike, or go on with --allow-mixed (allow_mixed=True)"
+        )
+    return found
 
 
 def _with_labels(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -76,22 +112,6 @@ def _with_labels(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         return table, []
     said = f"sets without labels, in no correlation: {', '.join(blind)}; `sharpscope forecast` speaks of them"
     return table[rated], [said]
-
-
-def _copies(table: pd.DataFrame) -> list[str]:
-    """Warn of files that are one network: no two training runs agree to the last digit of every number."""
-    measured = table[table["value"].notna()]
-    cells = [*PLACE, *WAY, "eer", "value"]
-    names: dict[frozenset[tuple[Any, ...]], list[str]] = {}
-    for sha, part in measured.groupby("sha256", sort=False):
-        found = frozenset(part[cells].fillna(-1.0).itertuples(index=False, name=None))
-        names.setdefault(found, []).append(f"{part['checkpoint'].iloc[0]} ({str(sha)[:8]})")
-    # One number may agree by chance, as where all are zero.
-    return [
-        f"{' and '.join(same)} have the same numbers everywhere: copies of one network count as one piece of evidence"
-        for found, same in names.items()
-        if len(same) > 1 and len({cell[-1] for cell in found}) > 2
-    ]
 
 
 def _several(column: pd.Series) -> str:
@@ -124,26 +144,44 @@ def _warnings(table: pd.DataFrame) -> list[str]:
             f"polarity is known in several ways ({values}); where it was assumed, an EER above one half may be a "
             "wrong assumption: see `worse_than_chance` in the table"
         )
-    return [*warnings, *_mixed(table), *_without_number(table)]
+    if values := _several(table["version"]):
+        warnings.append(f"checkpoints were measured in several versions of sharpscope ({values})")
+    return [*warnings, *_without_number(table)]
 
 
-def _mixed(table: pd.DataFrame) -> list[str]:
-    """Warn of checkpoints that were not measured alike: a difference between them may be one of circumstances."""
-    warnings = []
+def differences(table: pd.DataFrame) -> list[str]:
+    """Say where checkpoints were not measured alike, so that a difference between them may be one of circumstances.
+
+    Args:
+        table: Rows of a results table.
+
+    Returns:
+        One line for each set on which trials or their numbers differ, and one for number formats.
+
+    Example:
+        >>> table = pd.DataFrame({"sha256": ["a", "b"], "set": "itw", "subset": "", "preset": "rigorous", "m": 32.0,
+        ...     "trials_hash": ["1", "2"], "n_bonafide": 40.0, "n_spoof": 40.0, "dtype": "float32"})
+        >>> differences(table)[0][:70]
+        'checkpoints were measured on 2 different draws of trials of itw (rigor'
+    """
+    found = []
     for (place, subset), part in table.groupby(PLACE, sort=False):
         name = f"{place}@{subset}" if subset else str(place)
         for (preset, m), cells in part.groupby(["preset", "m"], sort=False, dropna=False):
-            draws = cells.groupby("trials_hash", sort=False)["sha256"].nunique()
-            if len(draws) > 1:
-                warnings.append(
-                    f"checkpoints were measured on {len(draws)} different draws of trials of {name} "
-                    f"({preset}, m {m:g}): their error rates and sharpness differ by the draw too; measure them with "
-                    "the same --limit and --seed"
+            where = f"{name} ({preset}, m {m:g})"
+            draws = cells["trials_hash"].dropna().nunique()
+            sizes = cells[["n_bonafide", "n_spoof"]].dropna().drop_duplicates()
+            if draws > 1:
+                found.append(
+                    f"checkpoints were measured on {draws} different draws of trials of {where}: their error rates and "
+                    "sharpness differ by the draw too; the same --limit and --seed draw the same"
                 )
-    for column, what in (("dtype", "number formats"), ("version", "versions of sharpscope")):
-        if values := _several(table[column]):
-            warnings.append(f"checkpoints were measured in several {what} ({values})")
-    return warnings
+            elif len(sizes) > 1:
+                told = " or ".join(f"{b:.0f} + {s:.0f}" for b, s in sizes.itertuples(index=False))
+                found.append(f"checkpoints were measured on other numbers of trials of {where}: {told}")
+    if values := _several(table["dtype"]):
+        found.append(f"checkpoints were measured in several number formats ({values})")
+    return found
 
 
 def _without_number(table: pd.DataFrame) -> list[str]:

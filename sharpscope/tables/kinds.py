@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import permutation_test
-from statsmodels.stats.multitest import multipletests
 
+from sharpscope.analysis.adjustment import holm
 from sharpscope.analysis.correlation_table import JOINT, correlation_of, per_set, stars
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.results import selection
@@ -215,26 +214,6 @@ def _mean_cell(rows: pd.DataFrame, name: str, best: float) -> Cell:
         return Cell("–")
     spread = f" ± {percent(float(values.std(ddof=1)))}" if len(values) > 1 else ""
     return Cell(f"{percent(float(values.mean()))}{spread}", "", bool(values.mean() == best))
-
-
-def holm(p: Sequence[float]) -> np.ndarray:
-    """Adjust p-values by Holm's step-down rule; NaN is not a test and stays NaN.
-
-    Args:
-        p: P-values.
-
-    Returns:
-        Adjusted ones, in the same order.
-
-    Example:
-        >>> holm([0.01, math.nan, 0.04, 0.03]).round(3).tolist()  # R: p.adjust(c(.01, .04, .03), "holm")
-        [0.03, nan, 0.06, 0.06]
-    """
-    adjusted = np.array(p, dtype=float)
-    tested = np.isfinite(adjusted)
-    if tested.any():
-        adjusted[tested] = multipletests(adjusted[tested], method="holm")[1]
-    return adjusted
 
 
 def correlation_table(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sharpscope.analysis import rank_correlation as statistics
-from sharpscope.analysis.correlation_rows import adjust
+from sharpscope.analysis.adjustment import adjust_sets
 
 IQ = np.array([106, 100, 86, 101, 99, 103, 97, 113, 112, 110], float)
 TV = np.array([7, 27, 2, 50, 28, 29, 20, 12, 6, 17], float)
@@ -92,8 +92,8 @@ def test_the_exact_p_of_spearman_of_ten_is_reached_by_permutation() -> None:
     ],
 )
 def test_adjusted_p_values(source: str, p: np.ndarray, holm: list[float], bh: list[float]) -> None:
-    table = pd.DataFrame({"scope": "set", "p": p, "p_holm": np.nan, "q_bh": np.nan})
-    adjust(table)
+    table = pd.DataFrame({"scope": "set", "measure": "sam", "p": p, "p_holm": np.nan, "q_bh": np.nan})
+    adjust_sets(table)
     assert table["p_holm"].head(len(holm)).tolist() == pytest.approx(holm), source
     assert table["q_bh"].head(len(bh)).tolist() == pytest.approx(bh), source
     if len(p) == 15:
