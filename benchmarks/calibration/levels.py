@@ -107,7 +107,7 @@ def tests_of_record(rng: Rng, draw: Callable[[Rng, int], pop.Effects], n: int) -
 
 
 def _over(x: np.ndarray, y: np.ndarray, seed: int, **pieces: np.ndarray | None) -> float:
-    """Return the p-value of the mean over sets, clusters as one and inside strata; NaN where no order is rare enough."""
+    """Return p of the mean over sets, clusters as one and inside strata; NaN where no order is rare enough."""
     ranks = ranks_at(x[:, :, None], y[:, :, None], **pieces)
     return correlate_over_sets(ranks, rng=seed).p if ranks.testable else np.nan
 
