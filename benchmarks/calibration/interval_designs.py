@@ -11,7 +11,7 @@ from benchmarks.calibration import intervals
 from benchmarks.calibration.design import Design, Drawn
 
 SINGLE = "Correlation on one set"
-MEAN = "Mean over five sets"
+MEAN = "Means, differences and partial correlations"
 RATES = "Equal error rates"
 VALUES = "Values of measures"
 FORECASTS = "Forecasts"
@@ -51,6 +51,14 @@ def mean() -> Iterator[Design]:
         for n in (8, 12, 24):
             name = f"two measures, {kind}, n = {n}"
             yield covers(MEAN, name, intervals.difference_of_means, n, kind, runs=1_000)
+
+
+def given() -> Iterator[Design]:
+    """What sharpness adds to the loss."""
+    for adds in (0.0, 0.6):
+        for n, k in ((12, 1), (24, 1), (12, 5)):
+            name = f"adds {adds:g} to the loss, n = {n}, {k} {'set' if k == 1 else 'sets'}"
+            yield covers(MEAN, name, intervals.given_the_loss, n, k, adds)
 
 
 def error_rates() -> Iterator[Design]:
@@ -104,4 +112,4 @@ def forecasts() -> Iterator[Design]:
         yield covers(FORECASTS, f"forecast: {name}", intervals.forecast, population, runs=500)
 
 
-DESIGNS = (*single(), *mean(), *error_rates(), *values(), *forecasts())
+DESIGNS = (*single(), *mean(), *given(), *error_rates(), *values(), *forecasts())

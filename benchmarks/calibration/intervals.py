@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks import forecast_coverage
+from benchmarks import forecast_coverage, given_loss_calibration
 from benchmarks.calibration import populations as pop
 from benchmarks.calibration.design import Drawn
+from sharpscope.analysis.instrumented import given_noisy
 from sharpscope.analysis.mean_interval import interval_of_mean
 from sharpscope.analysis.permutation import bootstrap_mean_within
 from sharpscope.analysis.rank_correlation import kendall, kendall_interval, spearman, spearman_interval
@@ -114,6 +115,21 @@ def _true_difference(kind: str) -> float:
     return float(
         np.mean([spearman(x[:, j], y[:, j]) - spearman(other[:, j], y[:, j]) for j in range(pop.SETS)])
     )
+
+
+def given_the_loss(rng: Rng, n: int, k: int, adds: float) -> Drawn:
+    """What sharpness adds to the loss, whose reliability is .9."""
+    made = given_loss_calibration.through_the_loss(rng, n, k, 0.9, adds=adds)
+    found = given_noisy(made.x[0], made.z[0], made.y[1], made.z[1])
+    return {
+        "partial given the loss": holds(found.interval(0.95), _true_partial(adds)),
+        "partial given the loss (90 %)": holds(found.interval(0.9), _true_partial(adds)),
+    }
+
+
+@functools.lru_cache
+def _true_partial(adds: float) -> float:
+    return given_loss_calibration._truth(adds, 0.9) if adds else 0.0
 
 
 # -- error rates ----------------------------------------------------------------------------------------------------

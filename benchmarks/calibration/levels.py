@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from benchmarks import given_loss_calibration
 from benchmarks.calibration import populations as pop
 from benchmarks.calibration.design import Drawn
 from sharpscope.analysis import robustness
 from sharpscope.analysis.clustered_tests import joint_test, one_value_each
 from sharpscope.analysis.comparisons import williams
-from sharpscope.analysis.confounding import freedman_lane
-from sharpscope.analysis.cross_half import Halves, HalvesOfSets, correlate_halves
+from sharpscope.analysis.confounding import partial_correlation
+from sharpscope.analysis.cross_half import Halves, correlate_halves
 from sharpscope.analysis.evidence import spreads_differ
 from sharpscope.analysis.field_measures import one_sided_p, pair_information, soft_accuracy_p
 from sharpscope.analysis.frozen import frozen_p
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
+from sharpscope.analysis.instrumented import given_noisy
 from sharpscope.analysis.mixed_model import mixed_model
 from sharpscope.analysis.over_sets import correlate_over_sets, max_t_over_ways, ranks_at, ranks_of
 from sharpscope.analysis.permutation import swap_both
@@ -38,7 +41,7 @@ def seed_of(rng: Rng) -> int:
 
 def as_halves(x: np.ndarray, y: np.ndarray) -> Halves:
     """Return one set's numbers as halves that were drawn once."""
-    return Halves(x[:, None], y[:, None], y[:, None], y[:, None])
+    return Halves(x[:, None], y[:, None], y[:, None], y[:, None], x[:, None])
 
 
 def usual_p(x: np.ndarray, y: np.ndarray) -> float:
@@ -66,10 +69,24 @@ def from_trials(
     if sets == 1:
         own = correlate_halves(halves[0], rng=seed).p
         return {"across halves": own, "field: same trials": usual_p(drawn[0].values, drawn[0].errors)}
-    same = [Halves(*(v[:, None] for v in (one.values, one.errors, one.errors, one.errors))) for one in drawn]
+    same = [as_halves(one.values, one.errors) for one in drawn]
     return {
         "across halves, all sets": correlate_over_sets(ranks_of(halves), rng=seed).p,
         "field: same trials": correlate_over_sets(ranks_of(same), rng=seed).p,
+    }
+
+
+def with_speakers(rng: Rng, n: int, per_class: int, speakers: int) -> Drawn:
+    """Speakers are hard for one detector and easy for another: halves that share none of them, and halves that do."""
+    true = np.zeros(n)
+    apart, shared = (
+        pop.trials(rng, true, per_class, speakers=speakers, by_speaker=own) for own in (True, False)
+    )
+    seed = seed_of(rng)
+    return {
+        "across halves, no speaker in both": correlate_halves(apart.halves, rng=seed).p,
+        "field: halves that share speakers": correlate_halves(shared.halves, rng=seed).p,
+        "field: same trials": usual_p(apart.values, apart.errors),
     }
 
 
@@ -276,22 +293,23 @@ def corpora(rng: Rng, n: int, shape: tuple[int, int]) -> Drawn:
     }
 
 
-def through_the_loss(rng: Rng, n: int, reliability: float) -> Drawn:
-    """Sharpness and error follow the loss (loading .9) and nothing else; the loss is measured with noise."""
-    loss = rng.normal(size=(n, 1))
-    x, y = (0.9 * loss + np.sqrt(0.19) * rng.normal(size=(n, 1)) for _ in range(2))
-    seen = np.sqrt(reliability) * loss + np.sqrt(1 - reliability) * rng.normal(size=(n, 1))
-    return {"field: partial correlation given the loss": freedman_lane(x, y, seen, seed=seed_of(rng))[1]}
+def given_the_loss(rng: Rng, draw: Callable[[Rng], given_loss_calibration.Study]) -> Drawn:
+    """Sharpness and error follow the loss and nothing else, all three measured with noise."""
+    made = draw(rng)
+    found = given_noisy(made.x[0], made.z[0], made.y[1], made.z[1])
+    x, z, y = ((side[0] + side[1])[:, 0] / 2 for side in made)
+    return {
+        "given the loss, across halves": found.p,
+        "field: partial correlation": partial_correlation(x, y, z[:, None]).p,
+    }
 
 
 def collider(rng: Rng, n: int) -> Drawn:
     """Gradient norm follows loss and sharpness; sharpness says nothing of error, which the loss decides."""
-    loss, x = rng.normal(size=(2, n, 1))
-    norm = loss + x + 0.3 * rng.normal(size=(n, 1))
-    y = loss + 0.3 * rng.normal(size=(n, 1))
-    return {
-        "field: partial correlation given the gradient norm": freedman_lane(x, y, norm, seed=seed_of(rng))[1]
-    }
+    loss, x = rng.normal(size=(2, n))
+    norm = loss + x + 0.3 * rng.normal(size=n)
+    y = loss + 0.3 * rng.normal(size=n)
+    return {"field: partial correlation given the gradient norm": partial_correlation(x, y, norm[:, None]).p}
 
 
 # -- scores and tables ----------------------------------------------------------------------------------------------

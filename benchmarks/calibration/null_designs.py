@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from benchmarks import given_loss_calibration
 from benchmarks.calibration import levels
 from benchmarks.calibration import populations as pop
 from benchmarks.calibration.design import Design, Drawn
@@ -39,6 +41,9 @@ def of_trials() -> Iterator[Design]:
     for n in (12, 24):
         name = f"sharpness differs by 5 %, n = {n}, 400 trials a class, 5 sets"
         yield level(TRIALS, name, levels.from_trials, n, 400, sets=5, sharper=0.05, runs=1_000)
+    for speakers in (6, 20):
+        name = f"equal detectors, {speakers} speakers hard for some, n = 12, 100 trials a class"
+        yield level(TRIALS, name, levels.with_speakers, 12, 100, speakers)
     name = "sharpness differs by 20 %, n = 12, 100 trials a class"
     yield level(TRIALS, name, levels.from_trials, 12, 100, sharper=0.2)
 
@@ -118,8 +123,13 @@ def further() -> Iterator[Design]:
         )
     for n in (12, 24):
         for known in (1.0, 0.95, 0.9, 0.8):
+            draw = functools.partial(given_loss_calibration.through_the_loss, n=n, k=1, reliability=known)
             name = f"only through the loss, reliability {known:g}, n = {n}"
-            yield level(FURTHER, name, levels.through_the_loss, n, known)
+            yield level(FURTHER, name, levels.given_the_loss, draw)
+        draw = functools.partial(given_loss_calibration.through_the_loss, n=n, k=5, reliability=0.9)
+        yield level(
+            FURTHER, f"only through the loss, reliability 0.9, 5 sets, n = {n}", levels.given_the_loss, draw
+        )
         yield level(FURTHER, f"gradient norm from loss and sharpness, n = {n}", levels.collider, n)
 
 

@@ -39,6 +39,7 @@ def trials(
     splits: int = 1,
     sharper: np.ndarray | float = 1.0,
     speakers: int = 0,
+    by_speaker: bool = False,
 ) -> Trials:
     """Draw a set: margins share the difficulty of each trial, and detectors have noise of their own.
 
@@ -49,27 +50,38 @@ def trials(
         splits: Random halves.
         sharper: Factor of each detector's sharpness that has nothing to do with its errors.
         speakers: Speakers, each of whom is a hard or easy one for each detector; 0 makes trials independent.
+        by_speaker: Whether each speaker is in one half only, as the program does where speakers are known.
 
     Returns:
         The set in halves and as a whole.
     """
     n, size = len(true), 2 * per_class
     s = 1.6 + rng.normal(size=(1, size)) + rng.normal(size=(n, size)) + true[:, None]
+    who = np.arange(size) // 2 % max(1, speakers)
     if speakers:
-        s = s + 0.7 * rng.normal(size=(n, speakers))[:, rng.integers(speakers, size=size)]
+        s = s + 0.7 * rng.normal(size=(n, speakers))[:, who]
     truth = np.arange(size) % 2 == 0
-    group = rng.permutation(size) // M
-    first = draw_halves(size // M, seed=int(rng.integers(2**31)), n_splits=splits)
+    order = rng.permutation(size)
+    if by_speaker:  # speakers of the first half first; as many of them as of the others
+        order = order[np.argsort(rng.permutation(speakers)[who[order]] >= speakers // 2, kind="stable")]
+    group = np.empty(size, dtype=int)
+    group[order] = np.arange(size) // M
+    groups = size // M
+    first = (
+        np.arange(groups)[None] < groups // 2
+        if by_speaker
+        else draw_halves(groups, seed=int(rng.integers(2**31)), n_splits=splits)
+    )
     inside = first[:, group]
     scores = np.where(truth, s, -s)
     rates = halves_of_errors(scores, truth, np.concatenate([~inside, np.ones((1, size), dtype=bool)]))
-    of_group = np.eye(size // M)[group] / M  # (trials, groups)
+    of_group = np.eye(groups)[group] / M  # (trials, groups)
     bounded = (1 / (1 + np.exp(s))) * np.reshape(sharper, (-1, 1))
-    sizes = np.full(size // M, M)
+    sizes = np.full(groups, M)
     x, loss = (halves_of_values(q @ of_group, sizes, first) for q in (bounded, np.log1p(np.exp(-s))))
     outside = rates[:, :splits]
     # What the same half gives is described in a table and tested nowhere.
-    return Trials(Halves(x, *[outside] * 3), loss, bounded.mean(axis=1), rates[:, -1])
+    return Trials(Halves(x, *[outside] * 3, x), loss, bounded.mean(axis=1), rates[:, -1])
 
 
 class Effects(NamedTuple):

@@ -12,7 +12,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from sharpscope.analysis.cross_half import HalvesOfSets
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.results.comparable import PLACE, WAY
 
 CROSS_HALF, SAME_TRIALS, SOME = "cross-half", "same trials", "some sets cross-half"

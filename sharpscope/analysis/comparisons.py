@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from sharpscope.analysis.permutation import bootstrap_mean_within, swap_both
+from sharpscope.analysis.permutation import bootstrap_mean_within, swap_test
 from sharpscope.analysis.rank_correlation import FEWEST, Statistic, standardised_ranks
 from sharpscope.results.measure_facts import falls_with_error
 
@@ -32,6 +32,7 @@ COLUMNS = (
     "difference_high",
     "p",
     "p_holm",
+    "smallest_p",
     "sign_error",
     "other_sign_error",
     "worst_sign_error",
@@ -150,6 +151,7 @@ def _pair(
     difference = drawn[0] - drawn[1]
     difference = difference[np.isfinite(difference)]
     low, high = np.quantile(difference, [0.025, 0.975]) if len(difference) else (math.nan, math.nan)
+    swapped = swap_test(za, zb, zy, rng=seed)
     return row | {
         "n_sets": int(usable.sum()),
         "mean_within": means[0],
@@ -157,7 +159,8 @@ def _pair(
         "difference": means[0] - means[1],
         "difference_low": float(low),
         "difference_high": float(high),
-        "p": swap_both(za, zb, zy, rng=seed),
+        "p": swapped.p,
+        "smallest_p": swapped.smallest_p,
         "sign_error": float(np.mean(errors[0])),
         "other_sign_error": float(np.mean(errors[1])),
         "worst_sign_error": max(errors[0]),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -18,6 +19,7 @@ from sharpscope.analysis.rank_correlation import (
     orders,
     p_of,
     ranks,
+    standardised_ranks,
 )
 from sharpscope.errors import SharpscopeError
 
@@ -96,38 +98,103 @@ def partial_given_noisy(r_xy: float, r_xz: float, r_yz: float, reliability: floa
     return float(np.clip((r_xy - r_xz * r_yz / reliability) / math.sqrt(left), -1, 1))
 
 
-def granulated_kendall(
-    measure: np.ndarray, error: np.ndarray, settings: np.ndarray
-) -> tuple[float, list[float]]:
-    """Kendall's tau between runs that differ in one hyper-parameter only, averaged (Jiang et al., 2020).
+def mean_partial(x: np.ndarray, y: np.ndarray, covariate: np.ndarray) -> float:
+    """Mean within-set partial Spearman correlation given a covariate that is taken as exact.
 
     Args:
-        measure: Shape (n,).
-        error: Shape (n,).
-        settings: Hyper-parameters of each run, shape (n, axes).
+        x: The measure, checkpoints x sets.
+        y: EER, the same shape.
+        covariate: The same shape, or checkpoints x 1.
 
     Returns:
-        Psi and the psi of each axis; NaN for an axis along which no two runs differ alone.
+        The mean over sets; NaN where the covariate leaves nothing of either side.
 
     Example:
-        >>> grid = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-        >>> granulated_kendall(np.array([1, 2, 3, 2.5]), np.array([0.10, 0.12, 0.20, 0.22]), grid)
-        (0.5, [1.0, 0.0])
+        >>> z = np.arange(6.0)[:, None]
+        >>> mean_partial(z, np.array([[0.0], [2], [1], [3], [5], [4]]), z)
+        nan
     """
-    psi = []
-    for axis in range(settings.shape[1]):
-        others = np.delete(settings, axis, axis=1)
-        _, cell = np.unique(others, axis=0, return_inverse=True)
-        taus = []
-        for number in np.unique(cell):
-            inside = np.flatnonzero(cell == number)
-            i, j = np.triu_indices(len(inside), 1)
-            i, j = inside[i], inside[j]
-            if len(i):
-                taus.append(float((np.sign(measure[i] - measure[j]) * np.sign(error[i] - error[j])).mean()))
-        psi.append(float(np.mean(taus)) if taus else math.nan)
-    known = [value for value in psi if math.isfinite(value)]
-    return (float(np.mean(known)) if known else math.nan), psi
+    zx, zy, zz = (standardised_ranks(values) for values in (x, y, np.broadcast_to(covariate, x.shape)))
+    rows = zip((zx * zy).sum(axis=0), (zx * zz).sum(axis=0), (zy * zz).sum(axis=0), strict=True)
+    # Ranks that agree but for rounding leave rounding.
+    known = [
+        partial_given_noisy(float(r_xy), float(r_xz), float(r_yz), 1.0)
+        for r_xy, r_xz, r_yz in rows
+        if max(abs(r_xz), abs(r_yz)) < 1 - SAME
+    ]
+    finite = [value for value in known if math.isfinite(value)]
+    return float(np.mean(finite)) if finite else math.nan
+
+
+class Added(NamedTuple):
+    """What a measure adds to the loss, as a row of correlations.csv has it.
+
+    Attributes:
+        estimate: Partial correlation given the loss, its noise taken out; NaN where nothing can be said.
+        low: Lower end of the 90 % interval.
+        high: Upper end.
+        p: Two-sided.
+        at_most: What two one-sided tests at 5 % leave it below, in absolute value.
+        checkpoints: How many would show less than .1 in four studies out of five, if nothing is added.
+        sentence: The same in plain words.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    p: float
+    at_most: float
+    checkpoints: float
+    sentence: str
+
+
+def adds_to_loss(row: Mapping[Any, Any]) -> Added:
+    r"""Say what the measure of a row of correlations.csv adds to the loss.
+
+    Args:
+        row: Columns ``measure`` and those of `given_loss.COLUMNS`.
+
+    Returns:
+        Its numbers and one sentence.
+
+    Example:
+        >>> row = {"measure": "sam", "given_loss": 0.04, "given_loss_low": -0.21, "given_loss_high": 0.29,
+        ...        "p_given_loss": 0.77, "adds_at_most": 0.29, "n_for_a_tenth": 310.0}
+        >>> print(*adds_to_loss(row).sentence.split(": "), sep="\n")
+        Given the loss, 0.04 of the correlation is left (90 % interval -0.21 to 0.29, p = 0.77)
+        sam adds at most 0.29 to the loss; about 310 checkpoints could show that it adds less than 0.1.
+    """
+    names = (
+        "given_loss",
+        "given_loss_low",
+        "given_loss_high",
+        "p_given_loss",
+        "adds_at_most",
+        "n_for_a_tenth",
+    )
+    estimate, low, high, p, most, count = (float(row[name]) for name in names)
+    measure = str(row["measure"])
+    if not math.isfinite(estimate):
+        words = (
+            f"What {measure} adds to the loss cannot be said: it takes eight checkpoints, the loss measured on the "
+            "same groups, halves of every set, and a loss whose halves agree."
+        )
+        return Added(estimate, low, high, p, most, count, words)
+    ends = f"90 % interval {low:.2f} to {high:.2f}, p = {p:.2g}"
+    left = f"Given the loss, {estimate:.2f} of the correlation is left ({ends})"
+    if p <= 0.05:
+        way = "more" if estimate > 0 else "fewer"
+        words = (
+            f"{left}: of checkpoints with the same loss, those with the larger {measure} made {way} errors."
+        )
+    elif most < 0.1:
+        words = f"{left}: {measure} adds less than 0.1 to the loss (two one-sided tests)."
+    else:
+        words = (
+            f"{left}: {measure} adds at most {most:.2f} to the loss; about {count:.0f} checkpoints could show that it "
+            "adds less than 0.1."
+        )
+    return Added(estimate, low, high, p, most, count, words)
 
 
 def attenuation_bound(reliabilities: Sequence[float]) -> float:

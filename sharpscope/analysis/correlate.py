@@ -18,10 +18,11 @@ from sharpscope.analysis.against import error_on_trials
 from sharpscope.analysis.apart import apart_table, evidence_of
 from sharpscope.analysis.clusters import Clusters, find_clusters
 from sharpscope.analysis.correlation_rows import N_BOOTSTRAP, correlations
-from sharpscope.analysis.cross_half import N_SPLITS, HalvesOfSets
+from sharpscope.analysis.cross_half import N_SPLITS
 from sharpscope.analysis.evidence import evidence_rows, warn_of_spreads
 from sharpscope.analysis.field_rows import field_rows
 from sharpscope.analysis.frozen import put_anew
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.mixed_model import mixed_model
 from sharpscope.analysis.new_set import new_set_rows
 from sharpscope.analysis.primary import fix_way
@@ -151,7 +152,7 @@ def correlate(
             apart, seed=seed, n_resamples=n_resamples, advance=meter.advance
         )
         meter.describe("asking further")
-        answers = robustness.ask(apart, whole=table, records=records, seed=seed, advance=meter.advance)
+        answers = robustness.ask(apart, whole=table, halves=halves, seed=seed, advance=meter.advance)
         answers = _with_more(answers, table, apart, clusters, by, seed, halves)
         meter.describe("from set to set")
         matrix = transfer(table, halves, seed=seed, advance=meter.advance)

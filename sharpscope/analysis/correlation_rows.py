@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.analysis import comparisons as comparing
-from sharpscope.analysis import rank_correlation
+from sharpscope.analysis import given_loss, rank_correlation
 from sharpscope.analysis.adjustment import adjust_sets, families, holm
 from sharpscope.analysis.clustered_tests import one_value_each
-from sharpscope.analysis.cross_half import Halves, HalvesOfSets, combined, correlate_halves
+from sharpscope.analysis.cross_half import Halves, combined, correlate_halves
+from sharpscope.analysis.halves_of_sets import PAIRS, SPEAKERS, TRIALS, HalvesOfSets
 from sharpscope.analysis.mean_interval import interval_of_mean
 from sharpscope.analysis.over_sets import (
     Ranks,
@@ -63,8 +64,11 @@ COLUMNS = (
     "adjusted_by",
     "alternative",
     "fixed",
+    "halves_by",
+    *given_loss.COLUMNS,
 )
 N_BOOTSTRAP = 9_999
+APART = (SPEAKERS, PAIRS, TRIALS)
 
 
 def correlations(
@@ -99,8 +103,15 @@ def correlations(
         every.append((cells, ranks))
         told = {"alternative": side, "fixed": choice.words} if not is_control(cells.way["measure"]) else {}
         places = list(_groups(part, PLACE))
-        found = [_set_row(place, own, cells, runs, seed, side) for place, own in places]
-        found += _joint_rows(part, cells, ranks, seed, side)
+        loss = None if is_control(str(cells.way["measure"])) else given_loss.loss_beside(table, cells.way)
+        found = [
+            _set_row(place, own, cells, runs, seed, side) | _apart([place], cells, own, loss, halves)
+            for place, own in places
+        ]
+        joint = _joint_rows(part, cells, ranks, seed, side)
+        if joint:
+            joint[0] |= _apart([place for place, _ in places], cells, part, loss, halves)
+        found += joint
         if by is not None:
             strata = facts.loc[cells.checkpoints, by].astype(str).to_numpy(dtype=str)
             found += [_within_row(place, own, cells, labels, strata, by, seed) for place, own in places]
@@ -129,7 +140,7 @@ def _labels(runs: pd.Series | None, checkpoints: pd.Index) -> np.ndarray | None:
 
 
 def _blank(scope: str, way: dict[str, Any], place: dict[str, Any]) -> dict[str, Any]:
-    words = {"note": "", "adjusted_by": "", "fixed": "", "alternative": TWO_SIDED}
+    words = {"note": "", "adjusted_by": "", "fixed": "", "halves_by": "", "alternative": TWO_SIDED}
     return {**dict.fromkeys(COLUMNS, math.nan), **words, **way, **place, "scope": scope}
 
 
@@ -165,6 +176,24 @@ def _set_row(
             notes.append(f"fewer than {FEWEST} checkpoints cannot reach 5 %")
         row |= _across_halves(cells.halves.get((place["set"], place["subset"])), labels, seed, alternative)
     return {**row, "note": "; ".join(notes)}
+
+
+def _apart(
+    places: Sequence[dict[str, Any]],
+    cells: Cells,
+    rows: pd.DataFrame,
+    loss: pd.DataFrame | None,
+    halves: HalvesOfSets,
+) -> dict[str, Any]:
+    """Return what the halves of some sets do not share, and what the measure adds to the loss there."""
+    known = [where for place in places if (where := (place["set"], place["subset"])) in cells.halves]
+    if not known:
+        return {}
+    # Of several sets the weakest is what may be said.
+    found: dict[str, Any] = {"halves_by": max((halves.kept_apart[at] for at in known), key=APART.index)}
+    finite = rows[np.isfinite(rows["value"]) & np.isfinite(rows["eer"])]
+    here = pd.MultiIndex.from_frame(finite[PLACE]).isin(known)
+    return found if loss is None else found | given_loss.cells_given_loss(finite[here], loss, halves)
 
 
 def _across_halves(

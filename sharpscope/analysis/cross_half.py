@@ -2,33 +2,27 @@ r"""Sharpness from one half of a set's groups, error rate from the trials of the
 
 Taken from the same trials, sharpness and error rate move together even where detectors are equal in truth: a trial that
 happens to be hard for one raises both. A half apart leaves nothing to share, so that a correlation is one of the
-detectors.
+detectors. Where the records have every trial's half (`measure` draws groups inside halves that share no speaker and no
+pair) those are the halves; else halves of the groups, as alike in attacks as chance gives.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from sharpscope.analysis import permutation
-from sharpscope.analysis.clustered_tests import one_value_each
 from sharpscope.analysis.rank_correlation import EXACT_UP_TO, TWO_SIDED, p_of, standardised_ranks
-from sharpscope.results.records import Place, Records
 from sharpscope.scoring.eer import rates_of_draws
 
 # One split, fixed by its seed, is an exact test. Several depend less on the draw; twice their median is careful.
 N_SPLITS = 1
 FEWEST_GROUPS = 4
-# Scores read for one set at most; beyond, a table takes minutes and memory that nobody expects of `correlate`.
-MOST_SCORES = 20_000_000
-
-
-# The error of a row's checkpoint on some of its trials, those of a table of scores.
-ErrorOf = Callable[[Mapping[Any, Any], pd.DataFrame], float]
+# Draws of halves of groups among which the one most alike in attacks is taken.
+CANDIDATES = 64
 
 
 class Halves(NamedTuple):
@@ -36,15 +30,17 @@ class Halves(NamedTuple):
 
     Attributes:
         x: Shape (checkpoints, splits): the measure on the groups of the first half.
-        y: The error rate of all trials outside of that half.
+        y: The error rate of all trials outside of that half, those in no group among them.
         y_same: The error rate of the trials of that half.
-        y_other: The error rate of the other half's groups, as many trials as ``y_same`` has.
+        y_other: The error rate of the other half's groups, about as many trials as ``y_same`` has.
+        x_other: The measure on the groups of the other half.
     """
 
     x: np.ndarray
     y: np.ndarray
     y_same: np.ndarray
     y_other: np.ndarray
+    x_other: np.ndarray
 
 
 class CrossHalf(NamedTuple):
@@ -62,13 +58,17 @@ class CrossHalf(NamedTuple):
     shared_noise: float
 
 
-def draw_halves(n_groups: int, *, seed: int = 0, n_splits: int = N_SPLITS) -> np.ndarray:
+def draw_halves(
+    n_groups: int, *, seed: int = 0, n_splits: int = N_SPLITS, attacks: np.ndarray | None = None
+) -> np.ndarray:
     """Draw which groups are in the first half, the same for every checkpoint and measure of a set.
 
     Args:
         n_groups: Groups of the set.
         seed: Of the draws.
         n_splits: How many draws.
+        attacks: Trials of each attack in each group, shape (groups, attacks): of ``CANDIDATES`` draws the one is
+            taken whose halves hold the most alike numbers of them. None takes the first.
 
     Returns:
         Shape (splits, groups), bool; half of the groups in each, rounded down.
@@ -76,11 +76,43 @@ def draw_halves(n_groups: int, *, seed: int = 0, n_splits: int = N_SPLITS) -> np
     Example:
         >>> draw_halves(5).sum(axis=1).tolist() == [2]
         True
+        >>> first = draw_halves(4, attacks=np.array([[4, 0], [4, 0], [0, 4], [0, 4]]))[0]
+        >>> bool(first[0] != first[1]), bool(first[2] != first[3])
+        (True, True)
     """
     rng = np.random.default_rng(seed)
-    order = rng.permuted(np.tile(np.arange(n_groups), (n_splits, 1)), axis=1)
+    candidates = CANDIDATES if attacks is not None and attacks.shape[1] > 1 else 1
+    order = rng.permuted(np.tile(np.arange(n_groups), (n_splits * candidates, 1)), axis=1)
     first: np.ndarray = order < n_groups // 2
-    return first
+    if candidates == 1 or attacks is None:
+        return first
+    gaps = np.abs((2.0 * first - 1) @ attacks).sum(axis=1).reshape(n_splits, candidates)
+    best: np.ndarray = first.reshape(n_splits, candidates, n_groups)[np.arange(n_splits), gaps.argmin(axis=1)]
+    return best
+
+
+def halves_of_record(half: np.ndarray, group: np.ndarray, numbers: Sequence[int]) -> np.ndarray | None:
+    """Return the half that the records give each group; None where they give none, or groups hold trials of both.
+
+    Args:
+        half: Of every trial, 0 or 1, -1 for none; shape (trials,).
+        group: Its group, -1 for none.
+        numbers: The groups that were measured.
+
+    Returns:
+        Shape (groups,), 0 or 1.
+
+    Example:
+        >>> halves_of_record(np.array([0, 0, 1, 1]), np.array([0, 0, 1, -1]), [0, 1]).tolist()
+        [0, 1]
+    """
+    if not np.isin(half, (0, 1)).all():
+        return None
+    held = [np.unique(half[group == number]) for number in numbers]
+    if any(len(values) != 1 for values in held):
+        return None
+    found = np.concatenate(held)
+    return found if 0 < found.sum() < len(found) else None
 
 
 def halves_of_values(values: np.ndarray, sizes: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -152,7 +184,7 @@ def correlate_halves(
 
     Example:
         >>> x = np.arange(6.0)[:, None] + np.zeros((6, 3))
-        >>> correlate_halves(Halves(x, x, x, x)).spearman
+        >>> correlate_halves(Halves(x, x, x, x, x)).spearman
         1.0
     """
     zx, zy = standardised_ranks(halves.x), standardised_ranks(halves.y)
@@ -193,140 +225,3 @@ def combined(p: Sequence[float]) -> float:
     """
     # A single split is a test as it stands.
     return p[0] if len(p) == 1 else min(1.0, 2 * float(np.median(p)))
-
-
-class HalvesOfSets:
-    """Halves of every set of a results table, read from the records beside it; each file is read once.
-
-    Args:
-        records: Of the table; None where there are none.
-        seed: Of the splits.
-        n_splits: How many of them; an odd number, so that the median split is one of them.
-        runs: Which run each checkpoint is of, by sha256: epochs and copies of one run count as their mean, since they
-            are one piece of evidence. None takes each checkpoint for a run.
-        error: Returns the error rate of a row's checkpoint on some trials, (row, scores, which are chosen) to a number;
-            None takes the equal error rate.
-
-    Attributes:
-        reasons: Why a set has no halves, by set and subset.
-    """
-
-    def __init__(
-        self,
-        records: Records | None,
-        *,
-        seed: int = 0,
-        n_splits: int = N_SPLITS,
-        runs: pd.Series | None = None,
-        error: ErrorOf | None = None,
-    ) -> None:
-        self.records = records
-        self.runs = runs
-        self.error = error
-        self.seed = seed
-        self.n_splits = n_splits
-        self.reasons: dict[tuple[str, str], str] = {}
-        self._groups: dict[Place, pd.DataFrame | None] = {}
-        self._errors: dict[tuple[Any, ...], tuple[np.ndarray, np.ndarray, np.ndarray] | None] = {}
-
-    def of(self, cells: pd.DataFrame) -> Halves | None:
-        """Return the halves of one measure on one set.
-
-        Args:
-            cells: Rows of a results table, one per checkpoint, all of one measure, radius, m and preset on one set.
-
-        Returns:
-            The halves, checkpoints in the order of the rows; None where the records do not give them.
-        """
-        rows = cells.to_dict("records")
-        place = (str(rows[0]["set"]), str(rows[0]["subset"]))
-        if self.records is None:
-            self.reasons.setdefault(place, "no records of trials and groups beside the table")
-            return None
-        values, sizes, numbers = self._values(rows)
-        if values is None:
-            self.reasons.setdefault(place, "no values of groups, or other groups for some checkpoints")
-            return None
-        if len(numbers) < FEWEST_GROUPS:
-            self.reasons.setdefault(
-                place, f"{len(numbers)} groups, {FEWEST_GROUPS} are needed; take a smaller m"
-            )
-            return None
-        first = draw_halves(len(numbers), seed=self.seed, n_splits=self.n_splits)
-        key = (place, tuple(row["sha256"] for row in rows), rows[0]["m"], rows[0]["preset"], tuple(numbers))
-        if key not in self._errors:
-            self._errors[key] = self._rates(rows, numbers, first)
-        errors = self._errors[key]
-        if errors is None:
-            self.reasons.setdefault(place, "no scores of trials, or other trials for some checkpoints")
-            return None
-        whole = Halves(halves_of_values(values, sizes, first), *errors)
-        if self.runs is None:
-            return whole
-        labels = pd.factorize(self.runs.loc[cells["sha256"]])[0]
-        if labels.max() + 1 == len(labels):
-            return whole
-        return Halves(*(one_value_each(part, labels) for part in whole))
-
-    def _values(self, rows: Sequence[Mapping[Any, Any]]) -> tuple[np.ndarray | None, np.ndarray, list[int]]:
-        """Return values (checkpoints, groups), sizes and numbers of the groups."""
-        assert self.records is not None
-        values, known = [], None
-        for row in rows:
-            at = Place.of(row)
-            if at not in self._groups:
-                self._groups[at] = self.records.groups(row)
-            found = self._groups[at]
-            if found is None:
-                return None, np.zeros(0), []
-            radius = found["rho"].isna() if pd.isna(row["rho"]) else found["rho"] == row["rho"]
-            own = found[(found["measure"] == row["measure"]) & radius].sort_values("group")
-            groups = list(zip(own["group"], own["n_trials"], strict=True))
-            if not groups or (known is not None and groups != known):
-                return None, np.zeros(0), []
-            known = groups
-            values.append(own["value"].to_numpy(float))
-        assert known is not None
-        return np.array(values), np.array([size for _, size in known], float), [number for number, _ in known]
-
-    def _rates(
-        self, rows: Sequence[Mapping[Any, Any]], numbers: Sequence[int], first: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Return error rates outside the first half, inside it, and on the other half's groups."""
-        assert self.records is not None
-        if float(rows[0]["n_bonafide"] + rows[0]["n_spoof"]) * len(rows) > MOST_SCORES:
-            return None
-        scores, known, tables = [], None, []
-        folded = rows[0].get("score_rule") == "folded_spoof_logit"
-        for row in rows:
-            found = self.records.scores(row)
-            if found is None:
-                return None
-            trials = found[["trial", "label", "group"]]
-            if known is not None and not trials.equals(known):
-                return None
-            known = trials
-            tables.append(found)
-            scores.append(found["logit_spoof" if folded else "score"].to_numpy(float))
-        assert known is not None
-        place = (
-            known["group"].map({number: index for index, number in enumerate(numbers)}).fillna(-1).astype(int)
-        )
-        grouped = place.to_numpy() >= 0
-        inside = first[:, place.to_numpy()] & grouped  # (splits, trials)
-        is_bonafide = (known["label"] == "bonafide").to_numpy()
-        both = np.array(scores)
-        if self.error is not None:
-            return tuple(  # type: ignore[return-value]
-                np.array(
-                    [
-                        [self.error(row, table[kept]) for kept in chosen]
-                        for row, table in zip(rows, tables, strict=True)
-                    ]
-                )
-                for chosen in (~inside, inside, grouped & ~inside)
-            )
-        return tuple(  # type: ignore[return-value]
-            halves_of_errors(both, is_bonafide, chosen, folded=folded)
-            for chosen in (~inside, inside, grouped & ~inside)
-        )

@@ -12,7 +12,8 @@ import pandas as pd
 from sharpscope.analysis.adjustment import families, holm_over
 from sharpscope.analysis.clustered_tests import joint_test
 from sharpscope.analysis.clusters import Clusters, cluster_labels
-from sharpscope.analysis.cross_half import HalvesOfSets, combined
+from sharpscope.analysis.cross_half import combined
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over_ways, ranks_at
 from sharpscope.analysis.rank_correlation import FEWEST
 from sharpscope.analysis.way_cells import Cells, cells_by_way
@@ -67,8 +68,9 @@ def evidence_rows(
         halves: Of the table's sets; None takes sharpness and error from the same trials.
 
     Returns:
-        Columns ``COLUMNS``; the question is "clusters_as_one" or "within_arch", "within_recipe". P-values are adjusted
-        over ways of measuring, of sharpness and of controls apart, by max-T where all have the same checkpoints.
+        Columns ``COLUMNS``; the question is "clusters_as_one", "seeds_as_one" where a recipe has several checkpoints,
+        or "within_arch", "within_recipe". P-values are adjusted over ways of measuring, of sharpness and of controls
+        apart, by max-T where all have the same checkpoints.
 
     Raises:
         UsageError: If the grouping is unknown.
@@ -81,6 +83,8 @@ def evidence_rows(
         return pd.DataFrame(columns=list(COLUMNS))
     level, inside = level_of_evidence(clusters)
     asked = [("clusters_as_one", level, inside)]
+    if clusters.labels["recipe"].nunique() < len(clusters.labels):
+        asked.append(("seeds_as_one", "recipe", None))
     if by == "arch" or clusters.labels["arch"].nunique() > 1:
         asked.append(("within_arch", "recipe", "arch"))
     if by == "recipe":
@@ -101,6 +105,9 @@ def _asked(
         ranks = ranks_at(cells.x, cells.y, labels=labels, strata=strata)
         studentised = inside is None and _unequal(cells, clusters)
         answer = _studentised(cells, labels, seed) if studentised else _plain(ranks, inside, seed)
+        if question == "seeds_as_one":
+            notes = (f"means of {len(cells.checkpoints)} checkpoints", answer["note"])
+            answer["note"] = "; ".join(filter(None, notes))
         rows.append({"question": question, "given": given} | cells.way | answer)
         ranked.append(None if studentised else ranks)
     table = pd.DataFrame(rows)

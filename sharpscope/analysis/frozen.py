@@ -1,8 +1,8 @@
 """`--freeze`: a way of measuring is chosen on some sets and tested on others, by the same checkpoints.
 
-The other sets are no evidence of their own: a checkpoint that is good on one set is good on the next. Tested as if the way
-had been fixed beforehand, the best of six ways rejects 18 % of studies without an effect. So the choice is made anew in
-every order of the checkpoints, and what it would have found on the other sets is what counts.
+The other sets are no evidence of their own: a checkpoint that is good on one set is good on the next. Tested as if the
+way had been fixed beforehand, the best of six ways rejects 18 % of studies without an effect. So the choice is made
+anew in every order of the checkpoints, and what it would have found on the other sets is what counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import pandas as pd
 from sharpscope.analysis import permutation
 from sharpscope.analysis.adjustment import adjust_sets
 from sharpscope.analysis.clustered_tests import one_value_each
-from sharpscope.analysis.cross_half import HalvesOfSets, combined
+from sharpscope.analysis.cross_half import combined
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.rank_correlation import EXACT_UP_TO, FEWEST, p_of, standardised_ranks
 from sharpscope.analysis.way_cells import Cells, cells_by_way
 from sharpscope.results.comparable import WAY
@@ -108,7 +109,7 @@ def put_anew(
 Side = tuple[np.ndarray, np.ndarray]
 
 
-def _key(way: Mapping[str, Any]) -> tuple[object, ...]:
+def _key(way: Mapping[Any, Any]) -> tuple[object, ...]:
     return tuple(None if pd.isna(way[name]) else way[name] for name in WAY)
 
 

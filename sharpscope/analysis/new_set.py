@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from sharpscope.analysis.clustered_tests import one_value_each
-from sharpscope.analysis.cross_half import HalvesOfSets
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.rank_correlation import FEWEST, SAME, standardised_ranks
 from sharpscope.analysis.way_cells import cells_by_way
 from sharpscope.results.comparable import WAY

@@ -191,7 +191,7 @@ def correlate_over_sets(
 
     Example:
         >>> x = np.arange(6.0)[:, None] + np.zeros((6, 3))
-        >>> correlate_over_sets(ranks_of([Halves(x, x, x, x)] * 2)).spearman
+        >>> correlate_over_sets(ranks_of([Halves(x, x, x, x, x)] * 2)).spearman
         1.0
     """
     shown = np.isfinite(found.within).all(axis=1)
@@ -228,7 +228,7 @@ def max_t_over_ways(ways: Sequence[Ranks], *, rng: int = 0) -> list[float]:
 
     Example:
         >>> x = np.arange(6.0)[:, None] + np.zeros((6, 3))
-        >>> one = ranks_of([Halves(x, x, x, x)])
+        >>> one = ranks_of([Halves(x, x, x, x, x)])
         >>> max_t_over_ways([one, one]) == [correlate_over_sets(one).p] * 2
         True
     """

@@ -16,11 +16,13 @@ import pandas as pd
 from sharpscope.analysis.comparisons import checkpoints_by_sets, williams
 from sharpscope.analysis.confounding import (
     attenuation_bound,
-    freedman_lane,
-    granulated_kendall,
+    mean_partial,
     n_orders,
     partial_given_noisy,
 )
+from sharpscope.analysis.field_measures import granulated_kendall
+from sharpscope.analysis.given_loss import given_over_sets
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.permutation import AT_ONCE
 from sharpscope.analysis.rank_correlation import (
     EXACT_UP_TO,
@@ -32,8 +34,7 @@ from sharpscope.analysis.rank_correlation import (
     standardised_ranks,
 )
 from sharpscope.analysis.reliability import split_halves
-from sharpscope.results.measure_facts import facts_of
-from sharpscope.results.records import Records
+from sharpscope.results.measure_facts import covariates, facts_of
 
 COLUMNS = (
     "question",
@@ -51,9 +52,9 @@ COLUMNS = (
     "note",
 )
 _BLANK: dict[str, Any] = dict.fromkeys(COLUMNS, math.nan) | {"set": "", "given": "", "note": ""}
-# What could stand behind sharpness and error alike.
-COVARIATES = ("loss", "grad_norm", "margin", "entropy")
 FEWEST_SETS = 5
+# Beyond, questions that cost the square of checkpoints are not asked.
+MOST_CHECKPOINTS = 200
 # Equal mean error rates differ in the last place with the order of the sum, and would count as a rank apart.
 DIGITS = 12
 # Under no effect the test of Freedman and Lane rejects 24 % at a reliability of .95, 42 % at .9 (12 checkpoints).
@@ -86,7 +87,7 @@ def ask(
     results: pd.DataFrame,
     *,
     whole: pd.DataFrame | None = None,
-    records: Records | None = None,
+    halves: HalvesOfSets | None = None,
     seed: int = 0,
     advance: Callable[[], object] | None = None,
 ) -> pd.DataFrame:
@@ -95,7 +96,7 @@ def ask(
     Args:
         results: Rows of a results table without duplicates.
         whole: The same rows of all trials where ``results`` are of halves: reliability is asked of them.
-        records: Scores of trials and values of groups of the table, or None.
+        halves: Of the table's sets, from the records beside it, or None.
         seed: Of random orders.
         advance: Called after every measure.
 
@@ -106,17 +107,19 @@ def ask(
     whole = results if whole is None else whole
     for preset, part in results.groupby("preset", sort=False, dropna=False):
         known = _known(part)
-        entire = known if whole is results else _known(whole[whole["preset"] == preset])
+        all_lines = whole[whole["preset"].eq(preset) | (whole["preset"].isna() & pd.isna(preset))]
+        lines = dict(list(all_lines.groupby(["measure", "rho", "m"], sort=False, dropna=False)))
+        entire = known if whole is results else _known(all_lines)
         for way, cells in known.items():
             head = dict(zip(("measure", "rho", "m"), way, strict=True)) | {"preset": preset}
-            for answer in _answers(way, cells, known, seed):
-                rows.append(_BLANK | head | answer)
+            answers = list(_answers(way, cells, known, seed))
             if way in entire:
-                rows += [_BLANK | head | answer for answer in _reliability(entire[way])]
+                answers += [*_reliability(entire[way]), *_given(way, entire[way], entire, lines, halves)]
+            rows += [_BLANK | head | answer for answer in answers]
             if advance is not None:
                 advance()
-    if records is not None and results["sha256"].nunique() <= 200:
-        rows += [_BLANK | answer for answer in split_halves(whole, records, seed=seed)]
+    if halves is not None and results["sha256"].nunique() <= MOST_CHECKPOINTS:
+        rows += [_BLANK | answer for answer in split_halves(whole, halves)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -156,8 +159,6 @@ def _answers(
 ) -> Iterator[dict[str, Any]]:
     yield from _robust(cells)
     yield from _granulated(cells)
-    yield from _by_recipe(cells, seed)
-    yield from _given(way, cells, known, seed)
     yield from _shift(cells, seed)
     yield from _against_loss(way, cells, known)
 
@@ -190,7 +191,7 @@ def _robust(cells: Cells) -> Iterator[dict[str, Any]]:
         lowest = int(np.nanargmin(within))
         yield {"question": "lowest_set", "set": cells.places[lowest], "n": n, "estimate": within[lowest]}
     # Beyond some hundred checkpoints none of them can turn the answer, and n answers cost n squared.
-    if n <= 200:
+    if n <= MOST_CHECKPOINTS:
         without = [
             mean_within(np.delete(cells.x, i, axis=0), np.delete(cells.y, i, axis=0)) for i in range(n)
         ]
@@ -214,13 +215,11 @@ def _range(values: list[float]) -> dict[str, float]:
 
 
 def _granulated(cells: Cells) -> Iterator[dict[str, Any]]:
-    """Kendall's tau between runs that differ in one of architecture, recipe and seed only (Jiang et al., 2020)."""
-    if len(cells.x) > 200:
+    """Kendall's tau between checkpoints that differ in architecture or recipe only (Jiang et al., 2020), over sets."""
+    if len(cells.x) > MOST_CHECKPOINTS:
         return
-    names = ("arch", "recipe", "seed")
-    settings = np.column_stack(
-        [np.unique(cells.checkpoints[c].astype(str), return_inverse=True)[1] for c in names]
-    )
+    names = ("arch", "recipe")
+    settings = cells.checkpoints[list(names)].astype(str).to_numpy(dtype=str)
     psis, axes = [], []
     for j in range(cells.x.shape[1]):
         psi, each = granulated_kendall(cells.x[:, j], cells.y[:, j], settings)
@@ -238,29 +237,6 @@ def _granulated(cells: Cells) -> Iterator[dict[str, Any]]:
             "estimate": float(np.nanmean(psis)),
             "note": ", ".join(parts),
         }
-
-
-def _by_recipe(cells: Cells, seed: int) -> Iterator[dict[str, Any]]:
-    """Seeds of one recipe are one piece of evidence: their means are correlated."""
-    # A recipe that was left blank is not known to be another's.
-    runs = cells.checkpoints[["arch", "recipe"]].astype(str)
-    blank = runs["recipe"] == ""
-    runs.loc[blank, "recipe"] = [f"\0{i}" for i in np.flatnonzero(blank)]
-    groups = runs.groupby(["arch", "recipe"], sort=False).ngroup().to_numpy()
-    n = groups.max() + 1
-    if n == len(groups):
-        return
-    answer: dict[str, Any] = {
-        "question": "seeds_as_one",
-        "n": n,
-        "note": f"means of {len(groups)} checkpoints",
-    }
-    if n < FEWEST:
-        yield answer | {"note": f"{n} recipes; fewer than 5 cannot reach 5 %"}
-        return
-    x, y = (np.stack([values[groups == g].mean(axis=0) for g in range(n)]) for values in (cells.x, cells.y))
-    y = y.round(DIGITS)
-    yield answer | _tested(x, y, seed)
 
 
 def _tested(x: np.ndarray, y: np.ndarray, seed: int) -> dict[str, float]:
@@ -281,39 +257,51 @@ def _joint_p(zx: np.ndarray, zy: np.ndarray, seed: int) -> float:
 
 
 def _given(
-    way: tuple[Any, ...], cells: Cells, known: dict[tuple[Any, ...], Cells], seed: int
+    way: tuple[Any, ...],
+    cells: Cells,
+    known: dict[tuple[Any, ...], Cells],
+    lines: dict[tuple[Any, ...], pd.DataFrame],
+    halves: HalvesOfSets | None,
 ) -> Iterator[dict[str, Any]]:
-    """What is left of the correlation once loss, gradient norm, margin, entropy or in-domain EER are accounted for."""
+    """What is left of the correlation once a control or the in-domain EER is accounted for."""
     n = len(cells.x)
-    if n < FEWEST + 1 or n > 200:
+    if n < FEWEST + 1 or n > MOST_CHECKPOINTS:
         return
-    for name in COVARIATES:
-        other = next((c for w, c in known.items() if w[0] == name and w[2] == way[2]), None)
-        if name == way[0] or other is None or other.x.shape != cells.x.shape or other.places != cells.places:
+    for name in covariates():
+        beside = next((w for w in known if w[0] == name and w[2] == way[2]), None)
+        if name == way[0] or beside is None:
             continue
-        estimate, _ = freedman_lane(cells.x, cells.y, other.x, seed=seed)
+        other = known[beside]
+        if other.x.shape != cells.x.shape or other.places != cells.places:
+            continue
+        if same := facts_of(name).same_as:
+            note = f"to first order the same quantity as {same}, not a confounder"
+            agree = mean_within(cells.x, other.x)
+            yield {"question": "same_quantity", "given": name, "n": n, "estimate": agree, "note": note}
+            continue
+        found = given_over_sets(lines[way], lines[beside], halves)
+        if found is not None and math.isfinite(found.estimate):
+            low, high = found.interval(0.95)
+            numbers = {"n": found.n, "estimate": found.estimate, "low": low, "high": high, "p": found.p}
+            note = f"across halves, the {name} of the other half as instrument; at most {found.adds_at_most():.2f}"
+            yield {"question": "partial", "given": name, "note": note} | numbers
+            continue
+        estimate = mean_partial(cells.x, cells.y, other.x)
         if math.isfinite(estimate):
-            note = _of_covariate(name, cells, other)
+            note = _of_covariate(name, cells, other) if found is None else f"{NO_TEST}; {found.note}"
             yield {"question": "partial", "given": name, "n": n, "estimate": estimate, "note": note}
     inside = [j for j, domain in enumerate(cells.domains) if domain == "id"]
     outside = [j for j, domain in enumerate(cells.domains) if domain == "ood"]
     if len(inside) and len(outside):
         own = cells.y[:, inside].mean(axis=1, keepdims=True).round(DIGITS)
-        estimate, _ = freedman_lane(cells.x[:, outside], cells.y[:, outside], own, seed=seed)
+        estimate = mean_partial(cells.x[:, outside], cells.y[:, outside], own)
         if math.isfinite(estimate):
-            yield {
-                "question": "partial",
-                "given": "in-domain EER",
-                "n": n,
-                "estimate": estimate,
-                "note": NO_TEST,
-            }
+            row = {"question": "partial", "given": "in-domain EER", "n": n, "estimate": estimate}
+            yield row | {"note": NO_TEST}
 
 
 def _of_covariate(name: str, cells: Cells, other: Cells) -> str:
     """Say why a partial correlation is no test here, and what it is once the covariate's own noise is taken out."""
-    if same := facts_of(name).same_as:
-        return f"no p-value: {name} is to first order the same quantity as {same}, not a confounder"
     found = []
     spread = other.x.var(axis=0, ddof=1)
     for j, variance in enumerate(spread):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sharpscope.analysis.adjustment import holm_over
 from sharpscope.analysis.comparisons import checkpoints_by_sets
 from sharpscope.analysis.permutation import swap_both
 from sharpscope.analysis.rank_correlation import FEWEST, ranks, standardised_ranks
@@ -30,6 +31,7 @@ COLUMNS = (
     "sentinel_estimate",
     "difference",
     "p",
+    "p_adjusted",
     "note",
 )
 SENTINELS = {
@@ -51,7 +53,8 @@ def sentinel_rows(results: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
     Returns:
         Columns ``COLUMNS``: mean within-set Spearman correlations of the measure and of the sentinel, their
-        difference, and the two-sided p-value of swapping the two within checkpoints.
+        difference, and the two-sided p-value of swapping the two within checkpoints, with Holm's adjustment beside it
+        (over all rows of sharpness, and of controls apart).
 
     Source:
         Perrella et al. (2024); Deutsch et al. (2021) for the p-value.
@@ -61,7 +64,9 @@ def sentinel_rows(results: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     for way, part in results.groupby(WAY, sort=False, dropna=False):
         head = dict(zip(WAY, way, strict=True))
         rows += [head | answer for answer in _answers(part, names, seed)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    found = pd.DataFrame(rows, columns=list(COLUMNS))
+    found["p_adjusted"] = holm_over(found)[0]
+    return found
 
 
 def _answers(part: pd.DataFrame, names: pd.Series, seed: int) -> Iterator[dict[str, Any]]:

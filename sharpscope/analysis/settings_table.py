@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sharpscope.analysis.adjustment import holm, holm_over
 from sharpscope.analysis.clustered_tests import joint_test
 from sharpscope.analysis.comparisons import checkpoints_by_sets
 from sharpscope.errors import UsageError
 from sharpscope.results.comparable import WAY
 
-COLUMNS = (*WAY, "setting", "n", "spearman", "p", "spearman_with_error", "p_with_error", "note")
+COLUMNS = (
+    *(*WAY, "setting", "n", "spearman", "p", "p_adjusted"),
+    *("spearman_with_error", "p_with_error", "p_with_error_adjusted", "note"),
+)
 _PAIR = re.compile(
     r"(?:^|[\s,;_/-])([A-Za-z][A-Za-z_]*?)\s*=?\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=$|[\s,;_/-])"
 )
@@ -60,7 +64,8 @@ def settings_table(
 
     Returns:
         Columns ``COLUMNS``: mean within-set Spearman correlation of the measure with the setting, its permutation
-        p-value, and the same of error with the setting.
+        p-value, and the same of error with the setting; every p-value with Holm's adjustment beside it, over sharpness,
+        over controls, and over the tests of error.
 
     Raises:
         UsageError: If no checkpoint of the table is among the settings.
@@ -83,7 +88,16 @@ def settings_table(
             kept = np.isfinite(chosen)
             head = dict(zip(WAY, way, strict=True)) | {"setting": name, "n": int(kept.sum())}
             rows.append(head | _row(value[kept], eer[kept], chosen[kept], labels, seed))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    found = pd.DataFrame(rows, columns=list(COLUMNS))
+    found["p_adjusted"] = holm_over(found)[0]
+    # Error against a setting is one test, however many measures stand beside it.
+    tests = found.drop_duplicates(["setting", "n", "p_with_error"])
+    adjusted = dict(zip(tests.index, holm(tests["p_with_error"].to_numpy(float)), strict=True))
+    first = found.groupby(["setting", "n", "p_with_error"], dropna=False)["setting"].transform(
+        lambda own: own.index[0]
+    )
+    found["p_with_error_adjusted"] = [adjusted.get(index, math.nan) for index in first]
+    return found
 
 
 def _row(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.analysis import comparisons as comparing
+from sharpscope.analysis.confounding import adds_to_loss
 from sharpscope.analysis.phrases import direction, interval, joined, number, p_words, plain, way_words
 from sharpscope.analysis.rank_correlation import minimum_detectable
 from sharpscope.analysis.trust import trust
@@ -61,6 +62,7 @@ def summarise(
             ("Numbers that are missing", _missing(table)),
             ("A new set", _new_set(verdict, answers)),
             ("What costs nothing", _controls(verdict, table) + _which(comparisons)),
+            ("Given the loss", _given_loss(verdict, table)),
             ("Runs, recipes, architectures", _clusters(verdict, answers, results)),
             ("Does it hang on something else?", trust(answers, verdict.way)),
             ("Before there are labels", transfer),
@@ -213,6 +215,18 @@ def _controls(verdict: Verdict, table: pd.DataFrame) -> str:
         f"{number(mine['spearman'])}: {'it correlates as strongly' if more else 'less strongly'}, which does not say "
         "whether sharpness adds to it. "
     )
+
+
+def _given_loss(verdict: Verdict, table: pd.DataFrame) -> str:
+    """Say what sharpness adds to the loss of the same trials, whose own noise is taken out by the other half."""
+    if not verdict.way or "loss" not in set(table["measure"]):
+        return ""
+    rows = table[same_way(table, verdict.way) & (table["evidence"] == CROSS_HALF)]
+    for scope in ("mean_within", "set"):
+        own = rows[rows["scope"] == scope]
+        if len(own):
+            return adds_to_loss(own.iloc[0].to_dict()).sentence
+    return ""
 
 
 def _which(comparisons: pd.DataFrame) -> str:

@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.analysis import permutation
+from sharpscope.analysis.adjustment import holm
 from sharpscope.analysis.clustered_tests import one_value_each
 from sharpscope.analysis.clusters import find_clusters
-from sharpscope.analysis.cross_half import HalvesOfSets, combined
+from sharpscope.analysis.cross_half import combined
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.rank_correlation import (
     EXACT_UP_TO,
     FEWEST,
@@ -119,7 +121,9 @@ def transfer(
     for cells in (between, within):
         for place, answer in _tested(cells, seed).items():
             found.loc[place, numbers] = answer
-    both = pd.concat([found, _baseline(table, apart, runs, seed)], ignore_index=True) if rows else found
+    baseline = _baseline(table, apart, runs, seed)
+    baseline["p_adjusted"] = holm(baseline["p"].to_numpy(float))
+    both = pd.concat([found, baseline], ignore_index=True) if rows else found
     return both.astype(dict.fromkeys(("n", *numbers), float))
 
 

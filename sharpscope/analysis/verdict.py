@@ -27,7 +27,7 @@ YES, NO, REVERSED, UNKNOWN = "yes", "no", "reversed", "unknown"
 # Columns that the verdict reads; a table of an earlier version may lack some.
 _NUMBERS = (
     *("rho", "m", "n", "n_runs", "spearman", "spearman_low", "spearman_high", "p", "p_holm"),
-    *("p_max_t", "p_headline", "spearman_same_trials", "p_same_trials"),
+    *("p_max_t", "p_headline", "spearman_same_trials", "p_same_trials", "given_loss", "p_given_loss"),
 )
 _WORDS = (
     "scope",
@@ -180,10 +180,14 @@ def _test(head: Mapping[str, Any], p: float, by: str) -> str:
     """Name the test of record with its p-value."""
     over = " in all sets at once" if head["scope"] == "mean_within" else ""
     side = "" if head["alternative"] in ("", TWO_SIDED) else f", one-sided ({head['alternative']})"
-    cost = {"one test": "", "": ""}.get(by, f", {by}" if head["fixed"] else f", adjusted by {by}")
-    fixed = f", fixed as {head['fixed']}" if head["fixed"] else ""
+    cost = "" if by in ("one test", "fixed beforehand", "") else f", adjusted by {by}"
+    fixed = f", fixed beforehand: {head['fixed']}" if head["fixed"] else ""
     units = counted(_n(head), "checkpoint") if _n(head) == head["n"] else f"{_n(head)} runs"
-    return f"{p_words(p)} (permuting {units}{over}{side}{cost}{fixed}; no trial is in both sharpness and error rate)"
+    alike = (
+        ", each only with those that have numbers on the same sets" if "lack numbers" in head["note"] else ""
+    )
+    how = f"permuting {units}{over}{alike}{side}{cost}{fixed}"
+    return f"{p_words(p)} ({how}; no trial is in both sharpness and error rate)"
 
 
 def _too_few(n: int, pieces: int) -> Verdict:
@@ -233,7 +237,7 @@ def _not_shown(
 ) -> Verdict:
     alone = sharp[(sharp["scope"] == "set") & sharp["p_holm"].notna()]
     held = int((alone["p_holm"] <= LEVEL).sum())
-    largest = "" if head["fixed"] else "the largest correlation, "
+    largest = "" if by in ("one test", "fixed beforehand") else "the largest correlation, "
     sets = "Over all sets nothing" if head["scope"] == "mean_within" and held else "Nothing here"
     single = f"; in single sets {held} of {len(alone)} tests hold after Holm's correction" if held else ""
     least = minimum_detectable(_n(head))
@@ -313,12 +317,19 @@ def _limits(
     """Return what may not be claimed whatever the test says, in clauses that begin with "that"."""
     limits = ["that sharpness causes errors"]
     rival = best_control(table, head["scope"], head)
-    if rival is not None:
+    if rival is not None and not (rival["measure"] == "loss" and _adds(table, head)):
         limits.append(f"that it tells more than {rival['measure']} ({number(rival['spearman'])})")
     limits.append("that other detectors or sets would show the same")
     if differences(results):
         limits.append("that the detectors differ rather than how they were measured")
     return limits
+
+
+def _adds(table: pd.DataFrame, head: Mapping[str, Any]) -> bool:
+    """Tell whether a test shows that the headline's measure says more than the loss, whatever way was chosen."""
+    ways = (table["scope"] == head["scope"]) & table["p_given_loss"].notna()
+    same_sign = head["given_loss"] * head["spearman"] > 0
+    return bool(same_sign and head["p_given_loss"] * max(1, int(ways.sum())) <= LEVEL)
 
 
 def best_control(table: pd.DataFrame, scope: str, head: Mapping[str, Any]) -> Mapping[str, Any] | None:

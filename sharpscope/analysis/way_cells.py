@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sharpscope.analysis.cross_half import Halves, HalvesOfSets
+from sharpscope.analysis.cross_half import Halves
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.results.comparable import PLACE, WAY
 
 # Where sharpness and error rate come from: the test of record, and what papers print.

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from sharpscope.analysis.correlation_table import stars
-from sharpscope.analysis.cross_half import HalvesOfSets
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.rank_correlation import FEWEST
 from sharpscope.analysis.transfer import in_domain_sets, transfer
 from sharpscope.errors import UsageError

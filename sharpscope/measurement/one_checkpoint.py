@@ -16,6 +16,7 @@ from sharpscope.detectors import Detector
 from sharpscope.devices import ALONE, Share
 from sharpscope.errors import SharpscopeError
 from sharpscope.measurement.first_look import Look, first_look, fitted_batch, still_the_same
+from sharpscope.measurement.groups import GROUPING
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.one_set import OneSet, block_names, load_pieces, put_together, value_keys, work
 from sharpscope.measurement.options import Options
@@ -239,6 +240,7 @@ def open_journal(store: Store, place: Place, rows: Sequence[dict[str, Any]], opt
         options.seed,
         options.groups,
         options.tolerance,
+        GROUPING,
     )
     identity = repr(
         (place, how, options.direction, rows[0]["dtype"], rows[0]["device"], sharpscope.__version__)

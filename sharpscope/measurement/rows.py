@@ -226,6 +226,7 @@ def score_rows(draw: Draw, measured: SetMeasurement) -> pd.DataFrame:
             "logit_bonafide": measured.logits[:, 1],
             "group": group,
             **{name: known[name].to_numpy() if name in known else "" for name in KNOWN_OF_TRIALS},
+            "half": draw.halves,
         }
     )
 

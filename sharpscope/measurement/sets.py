@@ -12,7 +12,9 @@ from sharpscope.corpora.seen import SeenTrials
 from sharpscope.corpora.subsets import grow, subsets
 from sharpscope.errors import UsageError
 from sharpscope.measurement.groups import balanced_subset, make_groups
+from sharpscope.measurement.halves import draw_trial_halves
 from sharpscope.measurement.options import Design, Options
+from sharpscope.results.records import NO_HALF
 
 SCORED_TOGETHER = 32
 
@@ -29,6 +31,7 @@ class Draw(NamedTuple):
         m: Trials in a group.
         hash: Of the drawn trials.
         n_groups: Groups that the trials give; more than ``groups`` where only some are measured.
+        halves: Shape (n,), the half of every trial, 0 or 1, where groups were drawn inside halves; else -1.
     """
 
     trials: TrialSet
@@ -38,6 +41,7 @@ class Draw(NamedTuple):
     m: int
     hash: str
     n_groups: int
+    halves: np.ndarray
 
     @property
     def name(self) -> str:
@@ -79,15 +83,20 @@ def draw(trials: TrialSet, m: int, options: Options) -> Draw:
             f"set {trials.name} has {int(labels.sum())} bona fide and {int((1 - labels).sum())} spoof "
             "trials; an equal error rate needs both"
         )
-    groups = make_groups(labels, m, composition=options.preset.composition, seed=options.seed)
+    composition = options.preset.composition
+    halves = None
+    if composition == "balanced":
+        halves = draw_trial_halves(trials.table, labels, m, seed=options.seed)
+    groups = make_groups(labels, m, composition=composition, seed=options.seed, halves=halves)
     total = len(groups)
     some = options.groups is not None or options.tolerance is not None
-    if some and options.preset.composition == "file_order":
+    if some and composition == "file_order":
         # File order goes through a corpus attack by attack: the first groups are no sample of all.
         groups = [groups[index] for index in np.random.default_rng(options.seed).permutation(total)]
     groups = groups[: options.groups]
     rest = leftover(len(labels), groups)
-    return Draw(trials, labels, groups, rest, m, trials_hash(trials.table), total)
+    halves = np.full(len(labels), NO_HALF) if halves is None else halves
+    return Draw(trials, labels, groups, rest, m, trials_hash(trials.table), total, halves)
 
 
 def _labels(trials: TrialSet, m: int, seed: int) -> np.ndarray:

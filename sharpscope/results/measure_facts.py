@@ -202,6 +202,21 @@ def is_control(measure: str) -> bool:
     return facts_of(measure).role == CONTROL
 
 
+def covariates() -> tuple[str, ...]:
+    """Return what could stand behind sharpness and error alike: the controls that are measured without being asked for.
+
+    Returns:
+        Names, the loss first.
+
+    Example:
+        >>> covariates()
+        ('loss', 'grad_norm', 'param_norm', 'entropy', 'margin')
+    """
+    return tuple(
+        name for name, facts in FACTS.items() if facts.role == CONTROL and "default" in facts.families
+    )
+
+
 def falls_with_error(measure: str) -> bool:
     """Tell whether a larger value goes with a smaller error rate.
 

@@ -18,11 +18,23 @@ import pandas as pd
 
 from sharpscope.errors import UsageError
 from sharpscope.files import locked, replace_file
+from sharpscope.results.group_numbers import same_groups
 
 GROUP_COLUMNS = ("trials_hash", "preset", "m", "group", "measure", "rho", "value", "n_trials")
 # What is known of a trial beside its scores; halves, errors by attack and players of audio need it.
 KNOWN_OF_TRIALS = ("speaker", "attack", "codec", "pair", "path")
-SCORE_COLUMNS = ("trial", "label", "score", "logit_spoof", "logit_bonafide", "group", *KNOWN_OF_TRIALS)
+SCORE_COLUMNS = (
+    "trial",
+    "label",
+    "score",
+    "logit_spoof",
+    "logit_bonafide",
+    "group",
+    *KNOWN_OF_TRIALS,
+    "half",
+)
+# The half of a trial where groups were drawn from the whole set; files written before `half` have it of every trial.
+NO_HALF = -1
 _NOTHING = "-"
 
 
@@ -181,8 +193,9 @@ class Records:
             scores: Columns ``SCORE_COLUMNS``.
             groups: Columns ``group, measure, rho, value, n_trials``.
         """
+        same = same_groups(self._scores.get(place), scores)
         self._scores[place] = scores
-        if (known := self._groups.get(place)) is not None:
+        if (known := self._groups.get(place)) is not None and same:
             fresh = set(zip(groups["measure"], groups["rho"].fillna(-1.0), strict=True))
             kept = [key not in fresh for key in zip(known["measure"], known["rho"].fillna(-1.0), strict=True)]
             groups = pd.concat([known[kept], groups], ignore_index=True)
@@ -197,8 +210,9 @@ class Records:
 
         Returns:
             One row per scored trial: trial, label ("bonafide" or "spoof"), score (higher for bona fide), logit_spoof,
-            logit_bonafide, group (-1 for a trial in none), and speaker, attack, codec, pair, path ("" where unknown).
-            None where there are no records.
+            logit_bonafide, group (-1 for a trial in none), speaker, attack, codec, pair, path ("" where unknown), and
+            half: 0 or 1 where groups were drawn inside halves that share no speaker or pair, else -1. None where there
+            are no records.
 
         Raises:
             UsageError: If the file is damaged, or of another measurement than its name says.
@@ -251,7 +265,8 @@ def write_scores(results: Path, place: Place, table: pd.DataFrame) -> None:
     Args:
         results: The table.
         place: Whose scores they are; the first line of the file names its trials and its m.
-        table: Columns ``SCORE_COLUMNS``. Blanks in ids become underscores, since blanks separate the columns.
+        table: Columns ``SCORE_COLUMNS``; ``half`` may be missing. Blanks in ids become underscores, since
+                blanks separate the columns.
     """
     words = {
         name: ["_".join(str(cell).split()) or _NOTHING for cell in table[name]]
@@ -261,7 +276,9 @@ def write_scores(results: Path, place: Place, table: pd.DataFrame) -> None:
     numbers = {
         name: [repr(float(v)) for v in table[name]] for name in ("score", "logit_spoof", "logit_bonafide")
     }
-    columns = {**words, **numbers, "group": [str(int(v)) for v in table["group"]]}
+    half = table["half"] if "half" in table else [NO_HALF] * len(table)
+    whole = {"group": [str(int(v)) for v in table["group"]], "half": [str(int(v)) for v in half]}
+    columns = {**words, **numbers, **whole}
     lines = [_signature(place), " ".join(SCORE_COLUMNS)]
     lines += map(" ".join, zip(*(columns[name] for name in SCORE_COLUMNS), strict=True))
     replace_file(folders(results)[0] / f"{place.file}.txt", "\n".join(lines) + "\n")
@@ -297,10 +314,13 @@ def read_scores(path: Path, place: Place) -> pd.DataFrame:
                 )
             text = dict.fromkeys(SCORE_COLUMNS, str)
             table = pd.read_csv(file, sep=" ", dtype=text, keep_default_na=False, quoting=csv.QUOTE_NONE)
+        if "half" not in table:
+            table["half"] = str(NO_HALF)
         table = table[list(SCORE_COLUMNS)]
         for name in ("score", "logit_spoof", "logit_bonafide"):
             table[name] = [float(cell) for cell in table[name]]
-        table["group"] = table["group"].astype(int)
+        for name in ("group", "half"):
+            table[name] = table[name].astype(int)
     except (ValueError, KeyError, OSError) as error:
         if isinstance(error, UsageError):
             raise
@@ -320,20 +340,23 @@ def read_scores(path: Path, place: Place) -> pd.DataFrame:
     return table
 
 
-def write_group_values(results: Path, place: Place, rows: Sequence[Mapping[str, str]]) -> None:
+def write_group_values(
+    results: Path, place: Place, rows: Sequence[Mapping[str, str]], *, keep: bool = True
+) -> None:
     """Add values of groups to a measurement's file, in place of those of the same measure and radius.
 
     Args:
         results: The results table that the file lies beside.
         place: Whose values they are.
         rows: Mappings with group, measure, rho, value and n_trials, every value a string.
+        keep: Whether values of other measures stay; not where their groups were drawn otherwise.
     """
     path = folders(results)[1] / f"{place.file}.csv"
     own = {"trials_hash": place.trials_hash, "preset": place.preset, "m": str(place.m)}
     with locked(path.parent / ".locks" / f"{path.name}.lock"):
         kept: list[dict[str, str]] = []
         fresh = {(row["measure"], row["rho"]) for row in rows}
-        if path.is_file():
+        if path.is_file() and keep:
             with open(path, encoding="utf-8", newline="") as file:
                 kept = [row for row in csv.DictReader(file) if (row["measure"], row["rho"]) not in fresh]
         buffer = io.StringIO()

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sharpscope.errors import UsageError
 from sharpscope.files import locked
+from sharpscope.results.group_numbers import same_groups
 from sharpscope.results.records import Place, Records, folders, write_group_values, write_scores
 from sharpscope.results.table import append_results, key_of, measured_keys, read_results, read_rows, typed
 
@@ -112,9 +114,18 @@ class Store:
             self.records.add(place, scores, own.assign(**numbers, **whole))
             self._rows.update({key_of(row): row for row in rows})
             return
+        keep = same_groups(self._known_scores(place), scores)
         write_scores(self.path, place, scores)
-        write_group_values(self.path, place, groups)
+        write_group_values(self.path, place, groups, keep=keep)
         append_results(self.path, rows, force=self.force)
+
+    def _known_scores(self, place: Place) -> pd.DataFrame | None:
+        """Return the scores that new ones take the place of; None where there are none that can be read."""
+        assert self.path is not None
+        try:
+            return Records.beside(self.path).scores(place._asdict(), unlabelled=True)
+        except UsageError:
+            return None
 
     def table(self) -> pd.DataFrame:
         """Return the results table, typed as `read_results` has it.

@@ -11,12 +11,12 @@ from scipy import stats
 import sharpscope
 from sharpscope.analysis.cross_half import (
     Halves,
-    HalvesOfSets,
     correlate_halves,
     draw_halves,
     halves_of_errors,
     halves_of_values,
 )
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.over_sets import correlate_over_sets, max_t_over_ways, ranks_of
 from sharpscope.errors import UsageError
 from sharpscope.results.records import KNOWN_OF_TRIALS, Place, Records, write_group_values, write_scores

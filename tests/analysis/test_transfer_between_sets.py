@@ -12,7 +12,8 @@ from results_tables import make_results
 from scipy import stats
 
 from sharpscope.analysis.correlate import correlate, write_correlation
-from sharpscope.analysis.cross_half import HalvesOfSets, correlate_halves
+from sharpscope.analysis.cross_half import correlate_halves
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.transfer import COLUMNS, in_domain_sets, say_transfer, transfer
 from sharpscope.results.records import KNOWN_OF_TRIALS, Place, Records
 
