@@ -107,20 +107,23 @@ def ask(
     whole = results if whole is None else whole
     for preset, part in results.groupby("preset", sort=False, dropna=False):
         known = _known(part)
-        all_lines = whole[whole["preset"].eq(preset) | (whole["preset"].isna() & pd.isna(preset))]
-        lines = dict(list(all_lines.groupby(["measure", "rho", "m"], sort=False, dropna=False)))
-        entire = known if whole is results else _known(all_lines)
         for way, cells in known.items():
-            head = dict(zip(("measure", "rho", "m"), way, strict=True)) | {"preset": preset}
-            answers = list(_answers(way, cells, known, seed))
-            if way in entire:
-                answers += [*_reliability(entire[way]), *_given(way, entire[way], entire, lines, halves)]
-            rows += [_BLANK | head | answer for answer in answers]
+            rows += [_head(way, preset) | answer for answer in _answers(way, cells, known, seed)]
             if advance is not None:
                 advance()
+        same = whole["preset"].isna() if pd.isna(preset) else whole["preset"] == preset
+        lines = dict(list(whole[same].groupby(["measure", "rho", "m"], sort=False, dropna=False)))
+        entire = {way: cells for way, own in lines.items() if (cells := _cells(own)) is not None}
+        for way, cells in entire.items():
+            answers = [*_reliability(cells), *_given(way, cells, entire, lines, halves)]
+            rows += [_head(way, preset) | answer for answer in answers]
     if halves is not None and results["sha256"].nunique() <= MOST_CHECKPOINTS:
         rows += [_BLANK | answer for answer in split_halves(whole, halves)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _head(way: tuple[Any, ...], preset: Any) -> dict[str, Any]:
+    return _BLANK | dict(zip(("measure", "rho", "m"), way, strict=True)) | {"preset": preset}
 
 
 def _known(part: pd.DataFrame) -> dict[tuple[Any, ...], Cells]:
