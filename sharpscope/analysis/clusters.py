@@ -53,8 +53,8 @@ def find_clusters(results: pd.DataFrame) -> Clusters:
         >>> found = find_clusters(table)
         >>> found.labels["run"].tolist()
         [0, 0, 1]
-        >>> found.sentence
-        '3 checkpoints are 2 runs of 1 recipe: epochs of a run and seeds of a recipe are counted once.'
+        >>> found.sentence.split("; ")[0]
+        '3 checkpoints are 2 runs of 1 recipe: epochs of a run are counted once'
     """
     facts = results.drop_duplicates("sha256").set_index("sha256")
     n = len(facts)
@@ -164,6 +164,7 @@ def _sentence(labels: pd.DataFrame) -> str:
     if counts["recipe"] == n:
         return ""
     found, once = [], []
+    seeds = counts["recipe"] < counts["run"]
     for level, one, what in (
         ("copy", "different network", "copies of a network"),
         ("run", "run", "epochs of a run"),
@@ -172,6 +173,7 @@ def _sentence(labels: pd.DataFrame) -> str:
         before = counts[LEVELS[LEVELS.index(level) - 1]]
         if counts[level] < before:
             found.append(f"{counts[level]} {one}{'' if counts[level] == 1 else 's'}")
-            once.append(what)
-    listed = " and ".join([", ".join(once[:-1]), once[-1]] if len(once) > 1 else once)
-    return f"{n} checkpoints are {' of '.join(found)}: {listed} are counted once."
+            once += [what] if level != "recipe" else []
+    said = [f"{' and '.join(once)} are counted once"] if once else []
+    said += ["a claim must hold with the seeds of a recipe as one, too"] if seeds else []
+    return f"{n} checkpoints are {' of '.join(found)}: {'; '.join(said)}."

@@ -114,7 +114,7 @@ def correlations(
         found += joint
         if by is not None:
             strata = facts.loc[cells.checkpoints, by].astype(str).to_numpy(dtype=str)
-            found += [_within_row(place, own, cells, labels, strata, by, seed) for place, own in places]
+            found += [_within_row(place, own, cells, labels, strata, by, seed, side) for place, own in places]
         rows += [row | told for row in found]
         advance()
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -261,7 +261,7 @@ def _joint_rows(
     row |= {"n": n, "n_runs": len(ranks.x), "n_dropped": len(cells.checkpoints) - n}
     if over.n_sets:
         row |= {"spearman": over.spearman, "p": over.p, "evidence": cells.evidence}
-        row["note"] = ", ".join(
+        row["note"] = "; ".join(
             [f"{over.n_sets} of {k} sets, lowest {over.lowest:.2f}", *_missing(cells, ranks)]
         )
         if ranks.strata is None and cells.x.shape[2] == 1 and len(ranks.x) >= FEWEST:
@@ -270,7 +270,7 @@ def _joint_rows(
                 *(np.nan_to_num(side[:, :, 0]) for side in (ranks.x, ranks.y)), seed=seed
             )
             row |= {"spearman_low": low, "spearman_high": high}
-            row["note"] += f", {why}" if why else ""
+            row["note"] += f"; {why}" if why else ""
         whole = ranks_at(*(frame.to_numpy(float)[:, :, None] for frame in wide))
         same = correlate_over_sets(whole, rng=seed)
         row |= {"spearman_same_trials": same.spearman, "p_same_trials": same.p}
@@ -286,8 +286,8 @@ def _missing(cells: Cells, ranks: Ranks) -> list[str]:
     lacking = int((~np.isfinite(cells.x).all(axis=(1, 2))).sum())
     if lacking:
         said.append(
-            f"{lacking} of {len(cells.checkpoints)} checkpoints lack numbers on some set; each is exchanged only with "
-            f"those that have numbers on the same sets ({len(ranks.x)} can be)"
+            f"{lacking} of {len(cells.checkpoints)} checkpoints lack numbers on some set, and each is exchanged only "
+            f"with those that have numbers on the same sets ({len(ranks.x)} can be)"
         )
     if not ranks.testable and len(ranks.x):
         said.append("too few orders for a test")
@@ -317,6 +317,7 @@ def _within_row(
     strata: np.ndarray,
     by: str,
     seed: int,
+    alternative: str,
 ) -> dict[str, Any]:
     """Correlate rank residuals within strata on one set, permuting only inside them."""
     row = _blank(f"within_{by}", cells.way, place)
@@ -329,7 +330,7 @@ def _within_row(
     row |= {"n": n, "n_runs": n, "n_dropped": len(rows) - n, "evidence": cells.evidence}
     if n < FEWEST:
         return {**row, "note": f"fewer than {FEWEST} checkpoints share a {by} with another"}
-    found = correlate_over_sets(ranks, rng=seed)
+    found = correlate_over_sets(ranks, rng=seed, alternative=alternative)
     if math.isnan(found.spearman):
         return {**row, "note": f"constant within every {by}"}
     note = "" if ranks.testable else "too few orders inside strata to reach 5 %"

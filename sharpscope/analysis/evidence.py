@@ -98,7 +98,8 @@ def _asked(
 ) -> list[dict[str, Any]]:
     """Return the answers to one question for every way of measuring."""
     given = f"{level}s" if inside is None else f"{level}s inside {inside}s"
-    rows, ranked = [], []
+    rows: list[dict[str, Any]] = []
+    ranked: list[Ranks | None] = []
     for cells in every:
         labels = cluster_labels(clusters, cells.checkpoints, level)
         strata = None if inside is None else cluster_labels(clusters, cells.checkpoints, inside)

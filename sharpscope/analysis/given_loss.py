@@ -42,6 +42,7 @@ def given_over_sets(part: pd.DataFrame, other: pd.DataFrame, halves: HalvesOfSet
     """
     if halves is None or halves.records is None or other.empty:
         return None
+    part, other = (rows[np.isfinite(rows["value"]) & np.isfinite(rows["eer"])] for rows in (part, other))
     known = [checkpoints_by_sets(rows)[0] for rows in (part, other)]
     places = list(known[0].columns)
     if not set(places) <= set(known[1].columns):
@@ -75,7 +76,8 @@ def loss_beside(table: pd.DataFrame, way: dict[str, Any]) -> pd.DataFrame:
         if name in ("m", "preset"):
             missing = table[name].isna() & pd.isna(way[name])
             same &= (table[name] == way[name]) | missing
-    return table[same & (way["measure"] != LOSS)]
+    found: pd.DataFrame = table[same & (way["measure"] != LOSS)]
+    return found
 
 
 def cells_given_loss(part: pd.DataFrame, loss: pd.DataFrame, halves: HalvesOfSets) -> dict[str, float]:

@@ -79,6 +79,7 @@ class HalvesOfSets:
         self.kept_apart: dict[tuple[str, str], str] = {}
         self._groups: dict[Place, pd.DataFrame | None] = {}
         self._sides: dict[tuple[Any, ...], Sides | None] = {}
+        self._made: dict[tuple[Any, ...], Halves | None] = {}
 
     def of(self, cells: pd.DataFrame) -> Halves | None:
         """Return the halves of one measure on one set.
@@ -89,6 +90,15 @@ class HalvesOfSets:
         Returns:
             The halves, checkpoints in the order of the rows; None where the records do not give them.
         """
+        head = cells.iloc[0]
+        way = tuple(repr(head[name]) for name in ("set", "subset", "measure", "rho", "m", "preset"))
+        key = (*way, tuple(cells["sha256"]))
+        if key not in self._made:
+            self._made[key] = self._make(cells)
+        return self._made[key]
+
+    def _make(self, cells: pd.DataFrame) -> Halves | None:
+        """Return the halves of one measure on one set, from the records."""
         rows = cells.to_dict("records")
         place = (str(rows[0]["set"]), str(rows[0]["subset"]))
         if self.records is None:
@@ -163,7 +173,8 @@ class HalvesOfSets:
         half = trials["half"].to_numpy() if "half" in trials else np.full(len(trials), -1)
         recorded = halves_of_record(half, trials["group"].to_numpy(), numbers)
         if recorded is None:
-            attacks = pd.crosstab(index, trials["attack"]).drop(index=-1, errors="ignore").to_numpy(float)
+            counts = pd.crosstab(index, trials["attack"])
+            attacks = counts.reindex(range(len(numbers)), fill_value=0).to_numpy(float)
             return draw_halves(len(numbers), seed=self.seed, n_splits=self.n_splits, attacks=attacks), None
         start = int(np.random.default_rng(self.seed).integers(2))
         turns = (start + np.arange(self.n_splits)[:, None]) % 2

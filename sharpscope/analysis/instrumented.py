@@ -12,6 +12,7 @@ loss's noise for nothing, a partial correlation rejects up to 92 % of such studi
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -63,7 +64,7 @@ class Given(NamedTuple):
         """
         if not math.isfinite(self.estimate):
             return math.nan, math.nan
-        half = float(stats.t.ppf((1 + confidence) / 2, self.n - 3)) * self.stderr
+        half = _quantile((1 + confidence) / 2, self.n - 3) * self.stderr
         return max(-1.0, self.estimate - half), min(1.0, self.estimate + half)
 
     def adds_at_most(self) -> float:
@@ -103,6 +104,12 @@ class Given(NamedTuple):
         return float(math.ceil(3 + (self.n - 3) * reach**2))
 
 
+@functools.lru_cache(maxsize=64)
+def _quantile(chance: float, freedom: int) -> float:
+    """Return the quantile of Student's t, which costs more to look up than all else here."""
+    return float(stats.t.ppf(chance, freedom))
+
+
 def given_noisy(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray) -> Given:
     r"""Estimate and test the partial correlation of x and y given what z and w measure, each with noise of its own.
 
@@ -139,42 +146,69 @@ def given_noisy(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray) -> G
     """
     n = len(x)
     values = [np.asarray(one, float).reshape(n, -1) for one in (x, z, y, w)]
-    ranked = [standardised_ranks(one) for one in values]
-    usable = np.logical_and.reduce([np.isfinite(one).all(axis=0) for one in ranked])
+    usable = np.logical_and.reduce([np.isfinite(standardised_ranks(one)).all(axis=0) for one in values])
     if n < FEWEST:
         return _nothing(n, math.nan, f"fewer than {FEWEST} checkpoints")
     if not usable.any():
         return _nothing(n, math.nan, "one of the columns is constant on every set")
-    values = [one[:, usable] for one in values]
-    each, left, reliability = _score(*values)
-    total = float(each.sum())
+    total, spread, left, agree = (
+        float(one[0]) for one in score_of_many(*(one[:, usable, None] for one in values))
+    )
     # NaN must fail here too.
-    if not reliability >= WEAKEST:
-        return _nothing(
-            n, reliability, f"the covariate's halves agree by {reliability:.2f} only, no instrument"
-        )
+    if not agree >= WEAKEST:
+        return _nothing(n, agree, f"the covariate's halves agree by {agree:.2f} only, no instrument")
     if not left > SAME:
-        return _nothing(n, reliability, "the covariate leaves nothing of the measure or the error rate")
-    if reliability > NEARLY_EXACT:
-        without = [_score(*(np.delete(one, i, axis=0) for one in values))[0].sum() for i in range(n)]
-        total = n * total - (n - 1) * float(np.mean(without))
-    spread = float(each.std(ddof=1)) * math.sqrt(n)
+        return _nothing(n, agree, "the covariate leaves nothing of the measure or the error rate")
     if not spread > SAME:
-        return _nothing(n, reliability, "nothing varies beside the covariate")
+        return _nothing(n, agree, "nothing varies beside the covariate")
     p = float(2 * stats.t.sf(abs(total) / spread, n - 3))
-    return Given(float(np.clip(total / left, -1, 1)), spread / left, p, n, reliability, "")
+    return Given(float(np.clip(total / left, -1, 1)), spread / left, p, n, agree, "")
 
 
 def _nothing(n: int, reliability: float, note: str) -> Given:
     return Given(math.nan, math.nan, math.nan, n, reliability, note)
 
 
-def _score(x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Return the contribution of every checkpoint, what the covariate leaves of both sides, and its reliability."""
-    x, z, y, w = (standardised_ranks(one) for one in (x, z, y, w))
+def score_of_many(
+    x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the parts of `given_noisy` for many studies at once.
+
+    Args:
+        x: The measure on one half, checkpoints x sets x studies, without constant columns.
+        z: The covariate on the same half.
+        y: The error rate on the other half.
+        w: The covariate on the other half.
+
+    Returns:
+        Sum of the contributions, its standard error, what the covariate leaves of both sides (the denominator of the
+        estimate, 0 where nothing is left), and how far the covariate's halves agree; shape (studies,) each.
+    """
+    n = len(x)
+    each, left, agree = _score(*(standardised_ranks(one) for one in (x, z, y, w)))
+    total = each.sum(axis=0)
+    bends = agree > NEARLY_EXACT
+    if bends.any():
+        # The jackknife's correction of bias.
+        some = [one[:, :, bends] for one in (x, z, y, w)]
+        without = [
+            _score(*(standardised_ranks(np.delete(one, i, axis=0)) for one in some))[0].sum(axis=0)
+            for i in range(n)
+        ]
+        total[bends] = n * total[bends] - (n - 1) * np.mean(without, axis=0)
+    return total, each.std(axis=0, ddof=1) * math.sqrt(n), left, agree
+
+
+def _score(
+    x: np.ndarray, z: np.ndarray, y: np.ndarray, w: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return contributions of checkpoints, what the covariate leaves of both sides, and how far its halves agree.
+
+    All are ranks, checkpoints x sets x studies; a set whose halves disagree has no weight.
+    """
     r_xw, r_zy, r_zw = ((a * b).sum(axis=0) for a, b in ((x, w), (z, y), (z, w)))
     weight = np.nan_to_num(np.maximum(r_zw, 0.0))
     each = (weight > 0) * (weight * x - r_xw * z) * (weight * y - r_zy * w)
-    sides = [float(np.nansum(weight * (weight - r**2))) for r in (r_xw, r_zy)]
-    left = math.sqrt(sides[0] * sides[1]) if min(sides) > 0 else 0.0
-    return np.nan_to_num(each).sum(axis=1), left, float(np.mean(np.nan_to_num(r_zw)))
+    sides = [np.nansum(weight * (weight - r**2), axis=0) for r in (r_xw, r_zy)]
+    left = np.sqrt(np.maximum(sides[0], 0) * np.maximum(sides[1], 0))
+    return np.nan_to_num(each).sum(axis=1), left, np.nan_to_num(r_zw).mean(axis=0)

@@ -80,12 +80,14 @@ def predict_new_set(
     own = np.array([[corpus == name for name in names] for corpus in corpora], dtype=float)
     shares = own / own.sum(axis=0)  # (sets, corpora)
     n, k = len(x), len(names)
+    if n < FEWEST:
+        return _none(math.nan, k, f"{n} checkpoints have numbers on all sets; it takes {FEWEST}")
     whole = _correlations(x, y)
     estimate = math.tanh(float((_fisher(whole) @ shares).mean())) if np.isfinite(whole).all() else math.nan
     if k < FEWEST_SETS:
         return _none(estimate, k, f"{k} {'corpus' if k == 1 else 'corpora'}; it takes {FEWEST_SETS}")
-    if not FEWEST <= n <= MOST_CHECKPOINTS:
-        return _none(estimate, k, f"{n} checkpoints; it takes {FEWEST} to {MOST_CHECKPOINTS}")
+    if n > MOST_CHECKPOINTS:
+        return _none(estimate, k, f"{n} checkpoints; beyond {MOST_CHECKPOINTS} it takes too long")
     left = np.stack([_correlations(np.delete(x, i, axis=0), np.delete(y, i, axis=0)) for i in range(n)])
     if not (np.isfinite(whole).all() and np.isfinite(left).all()):
         return _none(estimate, k, "a set holds one value only, or would without one checkpoint")
@@ -127,7 +129,7 @@ def new_set_rows(table: pd.DataFrame, halves: HalvesOfSets) -> pd.DataFrame:
             x, y = (one_value_each(side[:, :, split], labels) for side in (cells.x, cells.y))
             complete = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
             each.append(predict_new_set(x[complete], y[complete], corpora))
-        middle = sorted(each, key=lambda one: np.nan_to_num(one.estimate, nan=-2.0))[len(each) // 2]
+        middle = sorted(each, key=lambda one: float(np.nan_to_num(one.estimate, nan=-2.0)))[len(each) // 2]
         spread = "" if math.isnan(middle.spread) else f"spread between sets {middle.spread:.2f}; "
         rows.append(
             {

@@ -14,11 +14,11 @@ import numpy as np
 
 from sharpscope.analysis import permutation
 from sharpscope.analysis.clustered_tests import FEWEST_ORDERS, one_value_each
+from sharpscope.analysis.confounding import n_orders
 from sharpscope.analysis.cross_half import Halves, combined
 from sharpscope.analysis.rank_correlation import (
     EXACT_UP_TO,
     FEWEST,
-    N_PERMUTATIONS,
     TWO_SIDED,
     orders,
     p_of,
@@ -139,15 +139,15 @@ def _ranked(values: np.ndarray, known: np.ndarray, strata: np.ndarray | None) ->
     n, k, splits = values.shape
     if known.all() and strata is None:
         return standardised_ranks(values.reshape(n, -1)).reshape(n, k, splits)
-    found = np.zeros(values.shape)
+    found, marks = np.zeros(values.shape), np.zeros(n, dtype=int) if strata is None else strata
     for j in range(k):
         here = known[:, j]
         if not here.any():
             found[:, j] = np.nan
             continue
         ranked = ranks(values[here, j])
-        for stratum in np.unique(strata[here]) if strata is not None else (None,):
-            inside = slice(None) if stratum is None else strata[here] == stratum  # type: ignore[index]
+        for stratum in np.unique(marks[here]):
+            inside = marks[here] == stratum
             ranked[inside] -= ranked[inside].mean(axis=0)
         length = np.sqrt((ranked**2).sum(axis=0))
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -159,11 +159,11 @@ def _orders(found: Ranks, rng: int) -> tuple[np.ndarray, bool]:
     """Return orders that leave every piece in its stratum, and whether they are all there are."""
     n = len(found.x)
     if found.strata is None:
-        return orders(n, rng=rng), n <= EXACT_UP_TO
+        return orders(n, rng=rng, n_permutations=n_orders(found.x[:, :, 0])), n <= EXACT_UP_TO
     strata = [np.flatnonzero(found.strata == stratum) for stratum in np.unique(found.strata)]
     if found.n_orders > math.factorial(EXACT_UP_TO) + 0.5:
         generator = np.random.default_rng(rng)
-        order = np.tile(np.arange(n, dtype=np.int32), (N_PERMUTATIONS, 1))
+        order = np.tile(np.arange(n, dtype=np.int32), (n_orders(found.x[:, :, 0]), 1))
         for inside in strata:
             order[:, inside] = generator.permuted(order[:, inside], axis=1)
         return order, False
@@ -283,7 +283,8 @@ def _adjusted(families: Sequence[Sequence[Ranks]], rng: int) -> list[list[float]
 
 def _alike(one: Ranks, other: Ranks) -> bool:
     """Tell whether two hold the same pieces, exchanged among the same."""
-    if (one.strata is None) != (other.strata is None):
-        return False
-    same = one.strata is None or np.array_equal(one.strata, other.strata)  # type: ignore[arg-type]
+    if one.strata is None or other.strata is None:
+        same = one.strata is other.strata
+    else:
+        same = np.array_equal(one.strata, other.strata)
     return same and np.array_equal(one.pieces, other.pieces)

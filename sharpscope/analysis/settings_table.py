@@ -91,12 +91,11 @@ def settings_table(
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     found["p_adjusted"] = holm_over(found)[0]
     # Error against a setting is one test, however many measures stand beside it.
-    tests = found.drop_duplicates(["setting", "n", "p_with_error"])
-    adjusted = dict(zip(tests.index, holm(tests["p_with_error"].to_numpy(float)), strict=True))
-    first = found.groupby(["setting", "n", "p_with_error"], dropna=False)["setting"].transform(
-        lambda own: own.index[0]
-    )
-    found["p_with_error_adjusted"] = [adjusted.get(index, math.nan) for index in first]
+    erred = found["p_with_error"].astype(float)
+    keys = list(zip(found["setting"], found["n"], erred.fillna(-1.0), strict=True))
+    tests = list(dict.fromkeys(keys))
+    adjusted = dict(zip(tests, holm([p if p >= 0 else math.nan for *_, p in tests]), strict=True))
+    found["p_with_error_adjusted"] = [float(adjusted[key]) for key in keys]
     return found
 
 

@@ -64,7 +64,7 @@ def summarise(
             ("What costs nothing", _controls(verdict, table) + _which(comparisons)),
             ("Given the loss", _given_loss(verdict, table)),
             ("Runs, recipes, architectures", _clusters(verdict, answers, results)),
-            ("Does it hang on something else?", trust(answers, verdict.way)),
+            ("Does it hang on something else?", trust(answers[~_of_loss(answers)], verdict.way)),
             ("Before there are labels", transfer),
             ("How many checkpoints?", _power(table, n)),
         )
@@ -74,6 +74,11 @@ def summarise(
     if not verdict.stops:
         parts.append(_methods(table, n, k, splits))
     return plain("\n\n".join(part for part in parts if part) + "\n")
+
+
+def _of_loss(answers: pd.DataFrame) -> pd.Series:
+    """Tell which answers are given the loss, of which a paragraph of its own speaks."""
+    return (answers["question"] == "partial") & (answers["given"] == "loss")
 
 
 def _sharp(table: pd.DataFrame) -> pd.Series:
@@ -126,7 +131,7 @@ def _evidence(table: pd.DataFrame) -> str:
         "Sharpness comes from one half of a set's groups, the error rate from the trials outside of it, so that no "
         "trial is in both."
     )
-    if len(shared) and (higher := float(shared.median())) > 0:
+    if len(shared) and (higher := float(shared.median())) >= 0.005:
         words += (
             f" From the same trials the correlations would be higher by {higher:.2f} (median): that part is noise that "
             "both share."
@@ -176,7 +181,7 @@ def _missing(table: pd.DataFrame) -> str:
 
 
 def _lacking(note: str) -> Iterator[str]:
-    for part in note.split(", "):
+    for part in note.split("; "):
         if "lack numbers" in part or "without halves" in part or "too few orders" in part:
             yield part
 
@@ -263,9 +268,8 @@ def _clusters(verdict: Verdict, answers: pd.DataFrame, results: pd.DataFrame) ->
         if row is None or row["n"] == 0:
             continue
         found = "no test" if math.isnan(row["p"]) else f"{number(row['estimate'])}, {p_words(row['p'])}"
-        adjusted = (
-            "" if math.isnan(row["p_adjusted"]) else f", {p_words(row['p_adjusted'])} by {row['adjusted_by']}"
-        )
+        alone = math.isnan(row["p_adjusted"]) or row["adjusted_by"] == "one test"
+        adjusted = "" if alone else f", {p_words(row['p_adjusted'])} by {row['adjusted_by']}"
         note = f"; {row['note']}" if row["note"] else ""
         lines.append(f"{words.format(given=row['given'])}: {found}{adjusted} (n = {row['n']:.0f}{note}).")
     return " ".join(lines)

@@ -112,9 +112,10 @@ def judge(table: pd.DataFrame, answers: pd.DataFrame, results: pd.DataFrame) -> 
     if math.isnan(p):
         return _untestable(head, way)
     limits = _limits(table, results, head, way)
+    checks = _checks(answers, head, way)
     if p > LEVEL:
-        return _not_shown(sharp, head, way, p, by, limits)
-    return _shown(head, way, p, by, _checks(answers, head, way), limits)
+        return _not_shown(sharp, head, way, p, by, checks, limits)
+    return _shown(head, way, p, by, checks, limits)
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:
@@ -233,7 +234,13 @@ def _untestable(head: Mapping[str, Any], way: dict[str, Any]) -> Verdict:
 
 
 def _not_shown(
-    sharp: pd.DataFrame, head: Mapping[str, Any], way: dict[str, Any], p: float, by: str, limits: list[str]
+    sharp: pd.DataFrame,
+    head: Mapping[str, Any],
+    way: dict[str, Any],
+    p: float,
+    by: str,
+    checks: list[_Check],
+    limits: list[str],
 ) -> Verdict:
     alone = sharp[(sharp["scope"] == "set") & sharp["p_holm"].notna()]
     held = int((alone["p_holm"] <= LEVEL).sum())
@@ -247,7 +254,7 @@ def _not_shown(
     return Verdict(
         NO,
         f"{sets} shows that sharpness goes with error: {largest}{_what(head)}.",
-        f"How sure: {_test(head, p, by)}{single}{power}.",
+        f"How sure: {_test(head, p, by)}{_further(checks)}{single}{power}.",
         f"It may not be claimed that there is no relation, for a weaker one could hide here, nor "
         f"{joined(limits, 'or')}.",
         way,
@@ -258,8 +265,7 @@ def _shown(
     head: Mapping[str, Any], way: dict[str, Any], p: float, by: str, checks: list[_Check], limits: list[str]
 ) -> Verdict:
     missing = [check for check in checks if check.state != "holds"]
-    more = "".join(f"; {check.words}" for check in checks)
-    sure = f"How sure: {_test(head, p, by)}{more}."
+    sure = f"How sure: {_test(head, p, by)}{_further(checks)}."
     claim = capital(direction(head["spearman"]))
     if missing:
         whose = joined([check.what for check in missing])
@@ -276,6 +282,10 @@ def _shown(
     return Verdict(
         answer, f"{claim}: {_what(head)}.", sure, f"It may not be claimed {joined(limits, 'or')}.", way
     )
+
+
+def _further(checks: list[_Check]) -> str:
+    return "".join(f"; {check.words}" for check in checks)
 
 
 def _checks(answers: pd.DataFrame, head: Mapping[str, Any], way: dict[str, Any]) -> list[_Check]:

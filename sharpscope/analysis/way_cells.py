@@ -59,9 +59,9 @@ def cells_by_way(table: pd.DataFrame, halves: HalvesOfSets) -> Iterator[Cells]:
 
 def _cells(way: dict[str, Any], part: pd.DataFrame, halves: HalvesOfSets) -> Cells:
     finite = part[np.isfinite(part["value"]) & np.isfinite(part["eer"])].sort_values("sha256", kind="stable")
-    by_place = {tuple(place): cells for place, cells in finite.groupby(PLACE, sort=False)}
-    every = [tuple(place) for place in part[PLACE].drop_duplicates().itertuples(index=False, name=None)]
-    places = [place for place in every if place in by_place]
+    by_place = {(str(a), str(b)): cells for (a, b), cells in finite.groupby(PLACE, sort=False)}
+    every = part[PLACE].drop_duplicates().itertuples(index=False, name=None)
+    places = [(str(a), str(b)) for a, b in every if (str(a), str(b)) in by_place]
     known = {place: one for place in places if (one := halves.of(by_place[place])) is not None}
     shown = [place for place in places if place in known] or places
     checkpoints = pd.Index(sorted(set(part["sha256"])))

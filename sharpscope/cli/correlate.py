@@ -88,7 +88,8 @@ def correlate(
             correlation.results, correlation, out_dir, venue=venue, show_progress=not quiet
         )
     click.echo(correlation.summary)
-    click.echo(_printed(correlation.table))
+    if correlation.verdict is None or not correlation.verdict.stops:
+        click.echo(_printed(correlation.table))
     click.echo(
         f"wrote {len(files)} files into {out_dir}: {', '.join(sorted({f.name for f in tables}))}"
         + ("" if no_figures else ", figures"),

@@ -67,15 +67,16 @@ def make_groups(
             f"{half} of each; lower --m or use --preset huang2025"
         )
     if halves is None:
-        drawn = _of_both_classes(*classes, half)
+        drawn = _of_both_classes(classes, half)
     else:
-        sides = [_of_both_classes(*(own[halves[own] == side] for own in classes), half) for side in (0, 1)]
+        sides = [_of_both_classes([own[halves[own] == side] for own in classes], half) for side in (0, 1)]
         drawn = [group for turn in itertools.zip_longest(*sides) for group in turn if group is not None]
     return [one for group in drawn for one in (group.reshape(-1, 1) if m == 1 else [group])]
 
 
-def _of_both_classes(bonafide: np.ndarray, spoof: np.ndarray, half: int) -> list[np.ndarray]:
+def _of_both_classes(classes: list[np.ndarray], half: int) -> list[np.ndarray]:
     """Return groups of so many trials of each class, in their order, bona fide first."""
+    bonafide, spoof = classes
     smaller = min(len(bonafide), len(spoof))
     return [
         np.concatenate([bonafide[i : i + half], spoof[i : i + half]])

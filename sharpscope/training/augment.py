@@ -5,14 +5,14 @@ The whole utterance is changed, then cut to length; only masking and mixing see 
 
 from __future__ import annotations
 
-import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import soundfile
 import soxr
 from scipy import signal
 
+from sharpscope.training.codecs import CODECS, LIBSNDFILE, through_codec
 from sharpscope.training.rawboost import (
     RAWBOOST,
     Waves,
@@ -24,45 +24,8 @@ from sharpscope.training.rawboost import (
 )
 
 __all__ = [
-    "CODECS", "at_ratio", "augmented", "convolutive", "faster", "impulsive", "in_a_room", "masked", "notch_filter",
-    "stationary", "through_codec",
+    "at_ratio", "augmented", "convolutive", "faster", "impulsive", "in_a_room", "masked", "notch_filter", "stationary",
 ]  # fmt: skip
-
-CODECS = (
-    ("WAV", "ULAW"),
-    ("WAV", "ALAW"),
-    ("OGG", "VORBIS"),
-    ("OGG", "OPUS"),
-    ("MP3", "MPEG_LAYER_III"),
-    ("WAV", "IMA_ADPCM"),
-    ("WAV", "GSM610"),
-    ("WAV", "G721_32"),
-)
-# Of telephones, which hear 8,000 samples a second.
-NARROW = ("GSM610", "G721_32")
-
-
-def through_codec(wave: Waves, container: str, subtype: str, sample_rate: int = 16_000) -> Waves:
-    """Encode a wave with libsndfile at 16 kHz, or 8 kHz for codecs of telephones, and decode it again.
-
-    Args:
-        wave: Shape (T,), in [-1, 1].
-        container: Format of libsndfile.
-        subtype: Encoding of libsndfile.
-        sample_rate: Hz of the wave.
-
-    Returns:
-        Shape (T,), what the codec left of it.
-    """
-    rate = 8000 if subtype in NARROW else 16_000
-    sent = wave if rate == sample_rate else soxr.resample(np.asarray(wave, float), sample_rate, rate)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(sent, -1, 1), rate, format=container, subtype=subtype)
-    buffer.seek(0)
-    decoded, _ = soundfile.read(buffer, dtype="float64")
-    heard = decoded if rate == sample_rate else soxr.resample(decoded, rate, sample_rate)
-    # Codecs work in frames: the end may be longer or shorter than it was.
-    return np.pad(heard, (0, max(len(wave) - len(heard), 0)))[: len(wave)]
 
 
 def faster(wave: Waves, factor: float, sample_rate: int = 16_000) -> Waves:
@@ -163,6 +126,7 @@ def augmented(
     rawboost: int = 0,
     noise: float = 0.0,
     codec: float = 0.0,
+    codecs: Sequence[str] = (),
     speed: float = 0.0,
     room: float = 0.0,
     sample_rate: int = 16_000,
@@ -175,6 +139,7 @@ def augmented(
         rawboost: Algorithm 0 to 8.
         noise: Share of trials that get white noise of 10 to 40 dB.
         codec: Share of trials that go through a codec.
+        codecs: Names of the codecs, one of which is drawn; empty takes the eight of libsndfile.
         speed: Share of trials played 0.9 to 1.1 times as fast.
         room: Share of trials heard in a room.
         sample_rate: Hz.
@@ -193,7 +158,9 @@ def augmented(
     if noise and rng.random() < noise:
         wave = at_ratio(wave, rng.standard_normal(len(wave)), rng.uniform(10, 40))
     if codec and rng.random() < codec:
-        wave = through_codec(wave, *CODECS[int(rng.integers(len(CODECS)))], sample_rate)
+        name = (codecs or tuple(LIBSNDFILE))[int(rng.integers(len(codecs or LIBSNDFILE)))]
+        rates = CODECS[name].bit_rates
+        wave = through_codec(wave, name, sample_rate, rates[int(rng.integers(len(rates)))] if rates else 0)
     return np.asarray(wave, dtype=np.float32)
 
 
@@ -206,4 +173,4 @@ def options(augment: dict[str, Any]) -> dict[str, Any]:
     Returns:
         Keyword arguments.
     """
-    return {name: augment[name] for name in ("rawboost", "noise", "codec", "speed", "room")}
+    return {name: augment[name] for name in ("rawboost", "noise", "codec", "codecs", "speed", "room")}

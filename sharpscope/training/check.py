@@ -13,7 +13,7 @@ import torch
 from sharpscope.corpora import read_set
 from sharpscope.corpora.leaks import leaks
 from sharpscope.devices import this_share
-from sharpscope.training.data import load
+from sharpscope.training.data import Loader
 from sharpscope.training.guard import shared_trials
 from sharpscope.training.recipe import Recipe
 from sharpscope.training.run import Training
@@ -89,7 +89,7 @@ def _step(run: Training) -> Iterator[str]:
     total = len(batches) * schedule["epochs"]
     batch = batches[0]
     began = time.perf_counter()
-    waves = next(load(run.trials, [batch], 0))
+    waves = next(Loader(run.trials).batches(0, [batch]))
     decoding = time.perf_counter() - began
     loss, spent = 0.0, 0.0
     for _ in range(2):

@@ -16,6 +16,7 @@ from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measurement.groups import balanced_subset
 from sharpscope.training.augment import augmented, masked, options
+from sharpscope.training.codecs import chosen
 from sharpscope.training.recipe import Recipe
 
 # Which numbers a trial's generators are seeded with beside seed, epoch and trial: none share a draw.
@@ -89,11 +90,15 @@ class TrainingTrials(Dataset[tuple[Tensor, float]]):
         sample_rate: Hz.
         n_samples: Length of every trial.
         padding: How a short one is lengthened.
+
+    Raises:
+        UsageError: If this machine lacks a codec that the recipe names.
     """
 
     def __init__(
         self, trials: Listed, recipe: Recipe, sample_rate: int, n_samples: int, padding: str = "tile"
     ) -> None:
+        chosen(recipe["augment"]["codecs"])
         self.trials = trials
         self.recipe = recipe
         self.sample_rate = sample_rate
@@ -169,7 +174,17 @@ class TrainingTrials(Dataset[tuple[Tensor, float]]):
         own = np.array([share for _, share in pairs])
         return np.asarray(own * labels + (1 - own) * others)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, float]:
+    def share_room(self, processes: int) -> None:
+        """Give each of several processes its part of the memory for decoded audio.
+
+        Args:
+            processes: How many decode.
+        """
+        self._room = int(self.recipe["data"]["memory_gib"] * 1024**3 / processes)
+
+    def __getitem__(self, at: tuple[int, int]) -> tuple[Tensor, float]:
+        # The epoch comes with the trial: a process that decodes outlives it.
+        self.epoch, index = at
         wave = self._heard(index)
         if self.recipe["augment"]["mixup"]:
             other, own = self._partner(index)
@@ -202,36 +217,60 @@ def order_of(n: int, batch_size: int, seed: int, epoch: int, last: str = "drop")
     return batches[:-1] if dropped else batches
 
 
-def load(
-    trials: TrainingTrials, batches: Sequence[np.ndarray], workers: int, *, pin_memory: bool = False
-) -> Iterator[Tensor]:
-    """Decode and augment batches in order.
+class Loader:
+    """Decodes and augments batches, with processes that live as long as it does.
 
     Args:
-        trials: At their epoch.
-        batches: Indices; a batch may be empty.
+        trials: What is decoded; each process keeps its part of the decoded audio.
         workers: Processes; 0 works here.
         pin_memory: Page-locked memory, for copies to a GPU.
-
-    Yields:
-        Waves (B, T).
-
-    Raises:
-        SharpscopeError: If a file cannot be decoded.
     """
-    filled = [batch.tolist() for batch in batches if len(batch)]
-    loader: DataLoader[Any] = DataLoader(
-        trials, batch_sampler=filled, num_workers=workers, pin_memory=pin_memory
-    )
-    try:
-        stream = iter(loader)
-        for batch in batches:
-            yield next(stream)[0] if len(batch) else torch.zeros(0, trials.n_samples)
-    except SharpscopeError as error:
-        # A worker's error comes with its traceback in the text; the last line is the message.
-        line = str(error).strip().splitlines()[-1]
-        raise SharpscopeError(line.removeprefix(f"{SharpscopeError.__module__}.SharpscopeError: ")) from error
-    except RuntimeError as error:
-        if "DataLoader worker" in str(error):
-            raise SharpscopeError(f"a process that decodes audio failed: {error}") from error
-        raise
+
+    def __init__(self, trials: TrainingTrials, workers: int = 0, *, pin_memory: bool = False) -> None:
+        self.trials = trials
+        self._plan: list[list[tuple[int, int]]] = []
+        trials.share_room(max(workers, 1))
+        self._loader: DataLoader[Any] = DataLoader(
+            trials, batch_sampler=_Planned(self), num_workers=workers, pin_memory=pin_memory,
+            persistent_workers=workers > 0,
+        )  # fmt: skip
+
+    def batches(self, epoch: int, batches: Sequence[np.ndarray]) -> Iterator[Tensor]:
+        """Decode batches of an epoch in order.
+
+        Args:
+            epoch: Which one.
+            batches: Indices; a batch may be empty.
+
+        Yields:
+            Waves (B, T).
+
+        Raises:
+            SharpscopeError: If a file cannot be decoded.
+        """
+        self.trials.epoch = epoch
+        self._plan = [[(epoch, index) for index in batch.tolist()] for batch in batches if len(batch)]
+        try:
+            stream = iter(self._loader)
+            for batch in batches:
+                yield next(stream)[0] if len(batch) else torch.zeros(0, self.trials.n_samples)
+        except SharpscopeError as error:
+            # A worker's error comes with its traceback in the text; the last line is the message.
+            line = str(error).strip().splitlines()[-1]
+            raise SharpscopeError(
+                line.removeprefix(f"{SharpscopeError.__module__}.SharpscopeError: ")
+            ) from error
+        except RuntimeError as error:
+            if "DataLoader worker" in str(error):
+                raise SharpscopeError(f"a process that decodes audio failed: {error}") from error
+            raise
+
+
+class _Planned:
+    """The batches that a loader is to decode next: torch asks anew in every epoch."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._of = loader
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return iter(self._of._plan)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sharpscope.errors import UsageError
@@ -124,6 +126,25 @@ def _scale_gradient(convolutions: nn.Module, factor: float) -> None:
             features.register_hook(lambda gradient: gradient * factor)  # type: ignore[no-untyped-call]
 
     convolutions.register_forward_hook(scale)
+
+
+def hold(frontend: nn.Module, held: Callable[[], bool]) -> None:
+    """Let no gradient into a front-end for a while; what is behind it is trained meanwhile.
+
+    Its parameters keep their place in the optimiser and have no gradient, so no step and no decay moves them
+    (``freeze_finetune_updates`` of fairseq).
+
+    Args:
+        frontend: Changed in place.
+        held: Tells before each pass whether the front-end stays as it is.
+    """
+    forward = frontend.forward
+
+    def forward_held(*args: Any, **kwargs: Any) -> Any:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not held()):
+            return forward(*args, **kwargs)
+
+    frontend.forward = forward_held
 
 
 def parameter_groups(recipe: Recipe, network: nn.Module) -> list[dict[str, Any]]:

@@ -130,7 +130,5 @@ def _read(spec: str, root: str | None) -> TrialSet | None:
 
 def _shared(dev: TrialSet, tested: TrialSet, by_audio: bool | None) -> list[str]:
     few = len(dev.table) + len(tested.table) <= FEW
-    same = set(leaks(dev, tested, by_audio=few if by_audio is None else by_audio).trials)
-    there = {os.path.realpath(path) for path in tested.table["path"]}
-    pairs = zip(dev.table["trial"], dev.table["path"], strict=True)
-    return [trial for trial, path in pairs if trial in same or os.path.realpath(path) in there]
+    same = leaks(dev, tested, by_audio=few if by_audio is None else by_audio).trials
+    return [trial for trial in dev.table["trial"] if trial in same]

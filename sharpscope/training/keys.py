@@ -131,6 +131,7 @@ SECTIONS: dict[str, dict[str, Key]] = {
             -1.0, "factor on the gradient of its convolutions, 0 keeps them; -1 takes its authors'",
             low=0, high=10, special=-1,
         ),
+        "freeze_steps": _count(0, "first steps in which it stays as it is and only the rest is trained"),
         "lr_scale": Key(1.0, "its learning rate over that of the rest", low=0, high=1000),
         "layer_decay": Key(1.0, "learning rate of a layer over that of the next one", low=0, high=1, above=True),
         "checkpointing": Key(False, "compute its activations again in the backward pass, which saves memory"),
@@ -195,6 +196,8 @@ SECTIONS: dict[str, dict[str, Key]] = {
                         "6: 1 and 3, 7: 2 and 3, 8: 1 beside 2", low=0, high=8),
         "noise": _share("share of trials that get white noise of 10 to 40 dB"),
         "codec": _share("share of trials that go through a random codec"),
+        "codecs": Key([], "which ones; empty takes the eight of libsndfile: ulaw, alaw, vorbis, opus, mp3, ima_adpcm, "
+                      "gsm, g721; of ffmpeg, where it is there: aac, wma, g722, speex, amr_nb, amr_wb"),
         "mask": _share("share of trials that lose a stretch of time and a band of frequencies"),
         "mixup": Key(0.0, "trials are mixed in pairs by a share from Beta(mixup, mixup); 0 does not",
                      low=0, high=100),

@@ -46,12 +46,19 @@ class Replicas:
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace gradients by their sums over processes; where one has none it counts as zero.
 
+        A parameter that has none in any process keeps none, so that no decay moves what one process would leave.
+
         Args:
             parameters: The same in every process.
         """
         if self.share.alone:
             return
-        for p in parameters:
+        everything = list(parameters)
+        there = torch.tensor([p.grad is not None for p in everything], dtype=torch.int32, device=self.device)
+        torch.distributed.all_reduce(there, torch.distributed.ReduceOp.MAX)
+        for p, found in zip(everything, there.tolist(), strict=True):
+            if not found:
+                continue
             if p.grad is None:
                 p.grad = torch.zeros_like(p)
             torch.distributed.all_reduce(p.grad)

@@ -26,9 +26,9 @@ from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.progress import Meter, progress
 from sharpscope.training.averages import make_average
 from sharpscope.training.conventions import DECLARED, conventions
-from sharpscope.training.data import TrainingTrials, listed, load, order_of
+from sharpscope.training.data import Loader, TrainingTrials, listed, order_of
 from sharpscope.training.esam import ESAM
-from sharpscope.training.frontend import prepare
+from sharpscope.training.frontend import frontend_of, hold, prepare
 from sharpscope.training.optimizer import make_optimizer, radius_at, rate_at
 from sharpscope.training.recipe import Recipe
 from sharpscope.training.replicas import Replicas, device_of, process_group
@@ -77,12 +77,15 @@ class Training:
         self.network = start(recipe).to(self.device)
         self.spec = conventions(recipe)
         self.frontend = prepare(recipe, self.network)
+        if self.frontend.get("freeze_steps"):
+            hold(frontend_of(self.network), lambda: self.step < self.frontend["freeze_steps"])
         self._check_length()
         self.optimizer = make_optimizer(recipe, self.network)
         amp = recipe["run"]["amp"]
         self.scaler = torch.amp.GradScaler(self.device.type, init_scale=2.0**12) if amp == "fp16" else None
         self.average = make_average(recipe["schedule"], self.network)
         self.trials = TrainingTrials.of(listed(recipe, "train"), recipe, self.spec)
+        self.loader = Loader(self.trials, recipe["data"]["workers"], pin_memory=self.device.type == "cuda")
         self.dev: DevSets | None = None
         if recipe["data"]["dev"]:
             self.dev = DevSets(recipe, listed(recipe, "dev"), self.spec, self.replicas)
@@ -152,12 +155,10 @@ class Training:
         schedule = self.recipe["schedule"]
         # What is saved within an epoch has no dev EER yet.
         self.dev_result = NOTHING
-        self.trials.epoch = self.epoch
         batches = self._order(self.epoch)
         done = self.step - self.epoch * per_epoch
         mine = [batch[self.share.rank :: self.share.world] for batch in batches[done:]]
-        pinned = self.device.type == "cuda"
-        stream = load(self.trials, mine, self.recipe["data"]["workers"], pin_memory=pinned)
+        stream = self.loader.batches(self.epoch, mine)
         for batch, own in zip(batches[done:], mine, strict=True):
             waves = next(stream).to(self.device, non_blocking=True)  # (B, T)
             # Every process draws masks of its own, as it has trials of its own.
@@ -181,9 +182,10 @@ class Training:
             if (self.folder / "last.pt").exists()
             else "nothing was saved yet"
         )
+        narrow = 'run.amp = "bf16", as fp16 ends at 65,504; ' if self.scaler is not None else ""
         return (
-            f"{self.folder}: the loss is {loss} at step {self.step}; {kept}. Lower optimizer.lr or optimizer.rho, or "
-            "set optimizer.clip, and start in a new folder"
+            f"{self.folder}: the loss is {loss} at step {self.step}; {kept}. Take {narrow}a lower optimizer.lr or "
+            "optimizer.rho, or set optimizer.clip, and start in a new folder"
         )
 
     def _step(self, waves: Tensor, own: np.ndarray, batch: np.ndarray, total: int) -> float:
@@ -317,7 +319,7 @@ class Training:
             )
 
     def _sample_of_training(self) -> Iterator[Callable[[], Any]]:
-        for waves in load(self.trials, self._order(self.epoch), self.recipe["data"]["workers"]):
+        for waves in self.loader.batches(self.epoch, self._order(self.epoch)):
             yield partial(self._logits, waves.to(self.device))
 
     def _patience_is_over(self) -> bool:

@@ -113,7 +113,7 @@ def test_few_constant_and_missing_are_said(tmp_path: Path) -> None:
     )
     assert "fewer than 5" in row(four.table, "set")["note"]
     assert math.isnan(row(four.table, "set")["p"])
-    assert "No p-value can be given" in four.summary
+    assert "Nothing can be tested with 4 checkpoints" in four.summary
     constant = correlate(
         written(tmp_path / "c", table([[1]] * 6, [[0.1 * i] for i in range(6)], sets=("a",)))
     )
@@ -161,8 +161,8 @@ def test_the_command_writes_tables_figures_and_words(tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = CliRunner().invoke(main, ["correlate", str(path), "--out-dir", str(out)])
     assert done.exit_code == 0, done.output
-    assert "p_holm" in done.stdout
-    assert "What may not be concluded" in done.stdout
+    assert "p_adjusted" in done.stdout
+    assert "It may not be claimed" in done.stdout
     assert "next: sharpscope" in done.stderr
     assert tuple(pd.read_csv(out / "correlations.csv").columns) == COLUMNS
     assert r"\toprule" in (out / "correlations.tex").read_text()

@@ -14,9 +14,10 @@ from sharpscope.analysis.cross_half import (
     correlate_halves,
     draw_halves,
     halves_of_errors,
+    halves_of_record,
     halves_of_values,
 )
-from sharpscope.analysis.halves_of_sets import HalvesOfSets
+from sharpscope.analysis.halves_of_sets import HalvesOfSets, what_is_apart
 from sharpscope.analysis.over_sets import correlate_over_sets, max_t_over_ways, ranks_of
 from sharpscope.errors import UsageError
 from sharpscope.results.records import KNOWN_OF_TRIALS, Place, Records, write_group_values, write_scores
@@ -45,7 +46,8 @@ def halves_of_study(
     inside = first[:, group]
     scores = np.where(truth, s, -s)
     errors = (halves_of_errors(scores, truth, chosen) for chosen in (~inside, inside, ~inside))
-    return Halves(halves_of_values(values, np.full(len(groups), m), first), *errors)
+    sizes = np.full(len(groups), m)
+    return Halves(halves_of_values(values, sizes, first), *errors, halves_of_values(values, sizes, ~first))
 
 
 def test_detectors_equal_in_truth_do_not_correlate_and_the_same_trials_say_they_do() -> None:
@@ -88,7 +90,7 @@ def test_errors_of_halves_equal_the_error_rate_of_their_trials() -> None:
 def test_twice_the_median_of_hand_made_splits() -> None:
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(5, 5)), rng.normal(size=(5, 5))
-    one = correlate_halves(Halves(x, y, y, y))
+    one = correlate_halves(Halves(x, y, y, y, x))
     each = []
     for split in range(5):
         rho = abs(stats.spearmanr(x[:, split], y[:, split]).statistic)
@@ -171,6 +173,95 @@ def test_records_beside_a_table_give_the_halves_that_hand_made_arrays_give(
     groups = Records.beside(path).groups(table.iloc[2])
     assert groups is not None
     assert halves.x[2, 0] == pytest.approx(groups["value"].to_numpy()[first[0]].mean(), abs=1e-12)
+
+
+def with_halves(path: Path, table: pd.DataFrame, half: np.ndarray, **known: list[str]) -> None:
+    """Write the scores again, with halves and what is known of trials."""
+    for row in table.to_dict("records"):
+        scores = Records.beside(path).scores(row)
+        assert scores is not None
+        write_scores(path, Place.of(row), scores.assign(half=half, **known))
+
+
+def test_halves_of_the_records_are_those_of_the_test(study: tuple[Path, pd.DataFrame]) -> None:
+    """Groups 0, 2, 4 are of one half; the trials in no group belong to halves too, and count for the error rate."""
+    path, table = study
+    half = np.append(np.repeat(np.arange(6), 10) % 2, [0, 0, 1, 1])
+    speaker = [f"s{one}{i % 3}" for i, one in enumerate(half)]
+    with_halves(path, table, half, speaker=speaker)
+    halves = HalvesOfSets(Records.beside(path), n_splits=3)
+    found = halves.of(table.sort_values("sha256"))
+    assert found is not None
+    assert halves.kept_apart == {("noise", ""): "speakers"}
+    scores, groups = Records.beside(path).scores(table.iloc[1]), Records.beside(path).groups(table.iloc[1])
+    assert scores is not None
+    assert groups is not None
+    by_half = [groups["value"].to_numpy()[side::2].mean() for side in (0, 1)]
+    own, bonafide = scores["score"].to_numpy(), (scores["label"] == "bonafide").to_numpy()
+
+    def eer(kept: np.ndarray) -> float:
+        return equal_error_rate(own[kept & bonafide], own[kept & ~bonafide]).eer
+
+    for split in range(3):
+        side = int(np.isclose(found.x[1, split], by_half[1]))
+        assert found.x[1, split] == pytest.approx(by_half[side], abs=1e-12)
+        assert found.x_other[1, split] == pytest.approx(by_half[1 - side], abs=1e-12)
+        assert found.y[1, split] == pytest.approx(eer(half != side), abs=1e-12)
+        assert found.y_same[1, split] == pytest.approx(
+            eer((half == side) & (scores["group"] >= 0)), abs=1e-12
+        )
+    assert found.x[1, 0] != found.x[1, 1]  # the halves take turns
+    row = sharpscope.correlate(path).table.iloc[0]
+    assert row["halves_by"] == "speakers"
+
+
+def test_speakers_in_both_halves_are_seen_and_old_records_are_read(
+    study: tuple[Path, pd.DataFrame],
+) -> None:
+    path, table = study
+    half = np.append(np.repeat(np.arange(6), 10) % 2, [0, 0, 1, 1])
+    with_halves(
+        path, table, half, speaker=["a", "b"] * 32, pair=[f"p{i if i >= 40 else i % 20}" for i in range(64)]
+    )
+    assert sharpscope.correlate(path).table.iloc[0]["halves_by"] == "pairs"
+    for row in table.to_dict("records"):
+        file = next(path.parent.glob(f"scores/results/{row['checkpoint']}-*/*.txt"))
+        lines = file.read_text().splitlines()
+        # A file of a version that knew no halves: the last column is missing.
+        file.write_text("\n".join([lines[0], *(line.rpartition(" ")[0] for line in lines[1:])]) + "\n")
+    scores = Records.beside(path).scores(table.iloc[0])
+    assert scores is not None
+    assert set(scores["half"]) == {-1}
+    row = sharpscope.correlate(path).table.iloc[0]
+    assert row["evidence"] == "cross-half"
+    assert row["halves_by"] == "trials"
+
+
+def test_a_group_with_trials_of_both_halves_has_none() -> None:
+    half, group = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1])
+    assert halves_of_record(half, group[::-1], [0, 1]) is not None
+    assert halves_of_record(np.array([0, 1, 1, 1]), group, [0, 1]) is None
+    assert halves_of_record(np.array([0, 0, 0, 0]), group, [0, 1]) is None
+    assert halves_of_record(np.array([0, 0, 1, -1]), group, [0, 1]) is None
+
+
+def test_what_is_apart_is_read_off_the_trials() -> None:
+    one = np.array([True, True, False, False])
+    trials = pd.DataFrame({"speaker": ["a", "a", "b", "b"], "pair": ["1", "2", "1", "2"]})
+    assert what_is_apart(trials, one, ~one) == "speakers"
+    assert what_is_apart(trials.assign(speaker=list("abab")), one, ~one) == "trials"
+    assert what_is_apart(trials.assign(speaker=list("abab"), pair=list("1122")), one, ~one) == "pairs"
+    assert what_is_apart(trials.assign(speaker=["a", "a", "", ""]), one, ~one) == "trials"
+
+
+def test_halves_of_groups_are_as_alike_in_attacks_as_chance_gives() -> None:
+    """Twelve groups, each of one of three attacks, as in file order: the halves hold two of each."""
+    attacks = np.repeat(np.eye(3) * 32, 4, axis=0)
+    for seed in range(5):
+        first = draw_halves(12, seed=seed, n_splits=3, attacks=attacks)
+        assert first.shape == (3, 12)
+        assert ((first @ attacks) == 64).all()
+    assert np.array_equal(draw_halves(12, attacks=np.ones((12, 1))), draw_halves(12))
 
 
 def test_correlate_takes_what_pandas_reads_and_says_where_the_evidence_comes_from(

@@ -16,12 +16,14 @@ def test_recipes_are_permuted_where_there_are_five() -> None:
     assert level_of_evidence(clusters) == ("recipe", None)
     rows = evidence_rows(results, clusters, by="arch")
     assert list(rows.columns) == list(COLUMNS)
-    assert rows["question"].tolist() == ["clusters_as_one", "within_arch"]
-    assert rows["n"].tolist() == [6, 6]
+    assert rows["question"].tolist() == ["clusters_as_one", "seeds_as_one", "within_arch"]
+    assert rows["n"].tolist() == [6, 6, 6]
+    assert rows["p"][1] == rows["p"][0]
+    assert rows["note"][1] == "means of 12 checkpoints"
     wide = [results.pivot(index="sha256", columns="set", values=name).to_numpy() for name in ("value", "eer")]
     by_hand = joint_test(*wide, labels=np.repeat(np.arange(6), 2))
     assert rows["p"][0] == by_hand.p
-    assert rows["note"][1] == "too few orders inside strata to reach 5 %"
+    assert rows["note"][2] == "too few orders inside strata to reach 5 %"
 
 
 def test_few_recipes_leave_runs_inside_them() -> None:
@@ -29,8 +31,9 @@ def test_few_recipes_leave_runs_inside_them() -> None:
     clusters = find_clusters(results)
     assert level_of_evidence(clusters) == ("run", "recipe")
     rows = evidence_rows(results, clusters, by="recipe")
-    assert rows["given"].tolist() == ["runs inside recipes"] * 2
-    assert rows["p"][0] == rows["p"][1]
+    assert rows["given"].tolist() == ["runs inside recipes", "", "runs inside recipes"]
+    assert rows["p"][0] == rows["p"][2]
+    assert rows["note"][1].endswith("fewer than 5 pieces of evidence cannot reach 5 %")
     assert rows["n"][0] == 10
 
 

@@ -58,7 +58,13 @@ def between_recipes(seed: int) -> Study:
 def inside_architectures(seed: int) -> Study:
     """What holds inside architectures is claimed, whatever lies between them."""
     quality = np.tile([-1.0, -0.3, 0.3, 1.0], 3)
-    return study(quality, trait=-quality + 2.0 * ARCH, arch=ARCH, seed=seed)
+    return study(quality, trait=-quality + 0.3 * ARCH, arch=ARCH, seed=seed)
+
+
+def hidden_between_architectures(seed: int) -> Study:
+    """Architectures differ so much in sharpness that nothing is seen across them; it is said that it is inside."""
+    quality = np.tile([-1.0, -0.3, 0.3, 1.0], 3)
+    return study(quality, trait=-quality + 3.0 * ARCH, arch=ARCH, seed=seed)
 
 
 def floor(seed: int) -> Study:
@@ -125,12 +131,15 @@ TRUTHS = (
     Truth(
         inside_architectures, ("yes",), (f"{CLAIM} more errors:", "; inside architectures"), ("may be why",)
     ),
+    Truth(
+        hidden_between_architectures, ("no",), ("Nothing here shows", "; inside architectures 0.9"), (CLAIM,)
+    ),
     Truth(floor, ("unknown",), ("the same for all checkpoints", "Nothing may be claimed"), (CLAIM, "p =")),
     Truth(ties, ("reversed",), (f"{CLAIM} fewer errors:", *LIMITS), ("more errors",)),
     Truth(four, ("unknown",), ("Nothing can be tested with 4 checkpoints", "fewer than 5"), (CLAIM, "p =")),
     Truth(missing_signal, ("yes",), ("numbers on the same sets", *LIMITS), ("may be why",)),
     Truth(missing_none, ("no",), ("Nothing here shows", "numbers on the same sets"), (CLAIM,)),
-    Truth(copies_of_six, ("no",), ("permuting 6 runs",), (CLAIM, "12")),
+    Truth(copies_of_six, ("no",), ("permuting 6 runs",), (CLAIM, "12 checkpoints")),
     Truth(copies_of_four, ("unknown",), ("8 checkpoints, which are 4 runs",), (CLAIM, "p =")),
 )
 

@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from results_tables import make_results
-from scipy.stats import kendalltau, rankdata, spearmanr
+from scipy.stats import rankdata, spearmanr
 
-from sharpscope.analysis.confounding import freedman_lane, partial_correlation
+from sharpscope.analysis.clusters import find_clusters
+from sharpscope.analysis.confounding import freedman_lane, mean_partial, partial_correlation
 from sharpscope.analysis.correlate import correlate
+from sharpscope.analysis.evidence import evidence_rows
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.permutation import max_t_p
-from sharpscope.analysis.reliability import read_scores, split_half, split_half_eer
+from sharpscope.analysis.reliability import agreement, of_the_whole, split_halves
 from sharpscope.analysis.robustness import COLUMNS, ask, mean_within
-from sharpscope.analysis.summary import trust
+from sharpscope.analysis.trust import trust
 from sharpscope.errors import UsageError
 from sharpscope.results.records import (
     KNOWN_OF_TRIALS,
@@ -91,10 +94,10 @@ def test_the_lowest_set_is_named(results: pd.DataFrame, answers: pd.DataFrame) -
     assert row["estimate"] == pytest.approx(min(each.values()), abs=1e-12)
 
 
-def test_seeds_of_a_recipe_are_one_piece_of_evidence(results: pd.DataFrame, answers: pd.DataFrame) -> None:
+def test_seeds_of_a_recipe_are_one_piece_of_evidence(results: pd.DataFrame) -> None:
     means = results[results["measure"] == "sam"].groupby(["arch", "recipe", "set"])[["value", "eer"]].mean()
     each = [spearmanr(part["value"], part["eer"]).statistic for _, part in means.groupby("set")]
-    row = one(answers, "seeds_as_one")
+    row = one(evidence_rows(results, find_clusters(results)).assign(given=""), "seeds_as_one")
     assert row["n"] == 6
     assert row["estimate"] == pytest.approx(np.mean(each), abs=1e-12)
     assert row["p"] * 720 == pytest.approx(round(row["p"] * 720))  # all 6! orders
@@ -106,12 +109,20 @@ def test_granulated_kendall_compares_runs_that_differ_in_one_thing(
     own = results[results["measure"] == "sam"]
     per_set = []
     for _, cells in own.groupby("set"):
-        axes = []
-        for axis in ("arch", "recipe", "seed"):
-            others = [name for name in ("arch", "recipe", "seed") if name != axis]
-            taus = [kendalltau(part["value"], part["eer"]).statistic for _, part in cells.groupby(others)]
-            axes.append(np.mean(taus))
-        per_set.append(np.mean(axes))
+        # A seed is no setting: pairs with any two seeds count, as long as one of the settings is equal.
+        psi = []
+        for axis, other in (("arch", "recipe"), ("recipe", "arch")):
+            taus = []
+            for _, part in cells.groupby(other):
+                pairs = [
+                    (a, b)
+                    for a, b in itertools.combinations(part.to_dict("records"), 2)
+                    if a[axis] != b[axis]
+                ]
+                agree = [np.sign(a["value"] - b["value"]) * np.sign(a["eer"] - b["eer"]) for a, b in pairs]
+                taus.append(np.mean(agree))
+            psi.append(np.mean(taus))
+        per_set.append(np.mean(psi))
     assert one(answers, "granulated_kendall")["estimate"] == pytest.approx(np.mean(per_set), abs=1e-12)
 
 
@@ -121,6 +132,9 @@ def test_partial_correlation_of_one_set_is_the_textbook_one() -> None:
     x, y = z + rng.normal(size=(15, 1)), z + rng.normal(size=(15, 1))
     estimate, _ = freedman_lane(x, y, z)
     assert estimate == pytest.approx(partial_correlation(x[:, 0], y[:, 0], z)[0], abs=1e-12)
+    assert mean_partial(x, y, z) == pytest.approx(estimate, abs=1e-12)
+    both = [np.hstack([side, side + rng.normal(size=side.shape)]) for side in (x, y, z)]
+    assert mean_partial(*both) == pytest.approx(freedman_lane(*both)[0], abs=1e-12)
 
 
 def test_freedman_lane_equals_every_order_by_hand() -> None:
@@ -164,7 +178,10 @@ def test_a_confounder_is_seen_through() -> None:
 
 def test_partials_are_given_for_each_control_and_not_for_itself(answers: pd.DataFrame) -> None:
     given = answers[(answers["question"] == "partial") & (answers["measure"] == "sam")]["given"]
-    assert set(given) == {"loss", "grad_norm", "in-domain EER"}
+    assert set(given) == {"loss", "in-domain EER"}
+    same = answers[(answers["question"] == "same_quantity") & (answers["measure"] == "sam")]
+    assert same["given"].tolist() == ["grad_norm"]
+    assert "the same quantity as sam, not a confounder" in same["note"].iloc[0]
     assert "loss" not in set(
         answers[(answers["question"] == "partial") & (answers["measure"] == "loss")]["given"]
     )
@@ -197,7 +214,8 @@ def test_equal_means_of_error_rates_are_ties() -> None:
     results = make_results(sets=("seen",), recipes=tuple(rates))
     given = [rates[row.recipe][int(row.seed)] for row in results.itertuples()]
     values = [float("acbde".index(row.recipe)) for row in results.itertuples()]
-    found = one(ask(results.assign(eer=given, value=values)), "seeds_as_one")
+    results = results.assign(eer=given, value=values)
+    found = one(evidence_rows(results, find_clusters(results)), "seeds_as_one")
     expected = spearmanr([0, 2, 1, 3, 4], [1, 1, 1, 2, 0]).statistic
     assert found["estimate"] == pytest.approx(expected, abs=1e-12)
 
@@ -252,24 +270,19 @@ def test_constant_columns_and_single_sets_give_no_number() -> None:
 
 
 @pytest.mark.parametrize("noise", [0.0, 1.0, 3.0])
-def test_split_half_reliability_is_the_share_of_the_signal(noise: float) -> None:
+def test_reliability_of_the_whole_is_the_share_of_the_signal(noise: float) -> None:
     rng = np.random.default_rng(0)
     groups, difficulty = 24, rng.normal(size=(1, 24)) * 5
     values = rng.normal(size=(2000, 1)) + difficulty + noise * rng.normal(size=(2000, groups))
     # Pearson's reliability of a mean over groups is 1 / (1 + noise^2 / groups); ranks lose little of it.
     expected = 1 / (1 + noise**2 / groups)
-    assert split_half(values, np.ones(groups), n_splits=20) == pytest.approx(expected, abs=0.02)
+    one, other = (part.mean(axis=1, keepdims=True) for part in np.split(values, 2, axis=1))
+    assert of_the_whole(agreement(one, other)) == pytest.approx(expected, abs=0.02)
+    assert np.isnan(agreement(one[:2], other[:2]))
+    assert np.isnan(of_the_whole(math.nan))
 
 
-def test_halves_are_weighted_by_trials_and_few_groups_give_no_number() -> None:
-    values = np.array([[1.0, 1, 1, 1, 9], [2, 2, 2, 2, 0], [3, 3, 3, 3, 3], [4, 4, 4, 4, 1]])
-    assert split_half(values, np.array([8.0, 8, 8, 8, 1e-9])) == 1
-    assert split_half(values, np.full(5, 8.0)) < 1
-    assert np.isnan(split_half(values[:, :3], np.ones(3)))
-    assert np.isnan(split_half(values[:2], np.ones(5)))
-
-
-def test_halves_of_trials_tell_how_a_second_set_would_rank_checkpoints() -> None:
+def test_the_whole_of_two_halves_ranks_as_a_second_set_would() -> None:
     """Reliability is by definition the correlation with a parallel test: here the same detectors on new trials."""
     rng = np.random.default_rng(3)
     strength = rng.uniform(1.5, 2.5, 150)
@@ -279,49 +292,54 @@ def test_halves_of_trials_tell_how_a_second_set_would_rank_checkpoints() -> None
         shared = rng.normal(0, 0.7, 240)  # how hard a trial is for every detector
         return strength[:, None] * truth + shared + rng.normal(0, 0.7, (150, 240))
 
-    def rates(scores: np.ndarray) -> np.ndarray:
-        return np.array([equal_error_rate(own[truth], own[~truth]).eer for own in scores])
+    def rates(scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
+        return np.array([equal_error_rate(own[truth & kept], own[~truth & kept]).eer for own in scores])
 
     halves, parallel = [], []
-    for run in range(12):
+    half, every = np.arange(240) % 2 == 0, np.ones(240, dtype=bool)
+    for _ in range(12):
         one, two = scored(), scored()
-        halves.append(split_half_eer(one, truth, seed=run, n_splits=10))
-        parallel.append(float(spearmanr(rates(one), rates(two)).statistic))
+        halves.append(of_the_whole(agreement(rates(one, half)[:, None], rates(one, ~half)[:, None])))
+        parallel.append(float(spearmanr(rates(one, every), rates(two, every)).statistic))
     assert 0.3 < np.mean(parallel) < 0.9
-    assert np.mean(halves) == pytest.approx(np.mean(parallel), abs=0.04)
-    assert np.isnan(split_half_eer(scored()[:2], truth))
-    assert np.isnan(split_half_eer(np.ones((5, 240)), truth))
+    assert np.mean(halves) == pytest.approx(np.mean(parallel), abs=0.05)
 
 
-def test_scores_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path) -> None:
-    """Equal scores on one set, other trials for one checkpoint on another: only what is comparable is used."""
+def test_other_trials_and_too_many_have_no_halves_and_damaged_files_are_named(
+    results: pd.DataFrame, tmp_path: Path
+) -> None:
+    """One checkpoint has other trials on one set; a file is damaged, then of another measurement."""
     rng = np.random.default_rng(4)
-    cells = results.drop_duplicates([*Place._fields])
-    trials = [f"t{i}" for i in range(40)]
-    labels = np.arange(40) % 2
-    records = Records.beside(tmp_path / "r.csv")
-    for number, row in enumerate(cells.to_dict("records")):
+    sam = results[results["measure"] == "sam"]
+    labels, group = np.arange(40) % 2, np.arange(40) // 10
+    path = tmp_path / "r.csv"
+    for number, row in enumerate(sam.to_dict("records")):
         bonafide = 2.0 * labels + rng.normal(0, 1, 40)
-        own = [f"x{trial}" for trial in trials] if number == 0 else trials
-        scores = {"trial": own, "label": np.where(labels == 1, "bonafide", "spoof"), "score": bonafide}
-        scores |= {"logit_spoof": 0.0, "logit_bonafide": bonafide, "group": -1}
-        table = pd.DataFrame(scores | dict.fromkeys(KNOWN_OF_TRIALS, ""))
-        write_scores(tmp_path / "r.csv", Place.of(row), table)
-    known = {place: found for place, found, truth in read_scores(results, records) if truth.sum() == 20}
-    places = set(results[["set", "subset"]].itertuples(index=False, name=None))
-    first = tuple(cells.iloc[0][["set", "subset"]])
-    assert set(known) == places - {first}
-    assert {len(found) for found in known.values()} == {results["sha256"].nunique()}
-    many = results.assign(n_bonafide=1e9)
-    assert not list(read_scores(many, records))
-    file = score_path(tmp_path / "r.csv", row)
-    whole = file.read_text()
+        scores = {"trial": [f"{'x' * (number == 0)}t{i}" for i in range(40)], "score": bonafide}
+        scores |= {"label": np.where(labels == 1, "bonafide", "spoof"), "logit_spoof": 0.0}
+        scores |= {"logit_bonafide": bonafide, "group": group}
+        write_scores(path, Place.of(row), pd.DataFrame(scores | dict.fromkeys(KNOWN_OF_TRIALS, "")))
+        cell = {"measure": "sam", "rho": repr(row["rho"]), "n_trials": "10"}
+        write_group_values(
+            path, Place.of(row), [cell | {"group": str(g), "value": repr(rng.normal())} for g in range(4)]
+        )
+    halves = HalvesOfSets(Records.beside(path))
+    found = {name: halves.of(cells.sort_values("sha256")) for name, cells in sam.groupby("set")}
+    assert [name for name, one in found.items() if one is None] == [sam["set"].iloc[0]]
+    assert "other trials for some checkpoints" in halves.reasons[(sam["set"].iloc[0], "")]
+    rows = list(split_halves(sam, halves))
+    assert {row["given"] for row in rows} == {"measure", "EER", "split halves"}
+    assert all(row["note"].startswith("4 sets") for row in rows)
+    many = sam[sam["set"] == SETS[1]].assign(n_bonafide=1e9).sort_values("sha256")
+    assert HalvesOfSets(Records.beside(path)).of(many) is None
+    file = score_path(path, sam[sam["set"] == SETS[1]].iloc[0])
+    whole, cells = file.read_text(), sam[sam["set"] == SETS[1]].sort_values("sha256")
     file.write_text("".join(whole.splitlines(keepends=True)[:2]) + "t0 bonafide much\n")
     with pytest.raises(UsageError, match="not a score file"):
-        list(read_scores(results, records))
+        HalvesOfSets(Records.beside(path)).of(cells)
     file.write_text(whole.replace("m=32", "m=8", 1))
     with pytest.raises(UsageError, match="of another measurement than the row's"):
-        list(read_scores(results, records))
+        HalvesOfSets(Records.beside(path)).of(cells)
 
 
 def test_a_set_without_halves_is_no_set_without_reliability(results: pd.DataFrame, tmp_path: Path) -> None:
@@ -335,19 +353,22 @@ def test_a_set_without_halves_is_no_set_without_reliability(results: pd.DataFram
         bonafide = far * labels + (rng.normal(0, 0.3, 60) if row.set != "seen" else 0)
         logits = np.stack([np.zeros(60), bonafide], axis=1)
         scores = {"trial": [f"t{i}" for i in range(60)], "label": np.where(labels == 1, "bonafide", "spoof")}
-        scores |= {"score": bonafide, "logit_spoof": logits[:, 0], "logit_bonafide": bonafide, "group": -1}
+        scores |= {"score": bonafide, "logit_spoof": logits[:, 0], "logit_bonafide": bonafide}
+        scores["group"] = np.arange(60) // 10
         write_scores(tmp_path / "r.csv", place, pd.DataFrame(scores | dict.fromkeys(KNOWN_OF_TRIALS, "")))
         cell = {
             "measure": row.measure,
             "rho": repr(row.rho),
-            "n_trials": "8",
+            "n_trials": "10",
         }
         groups = [cell | {"group": str(g), "value": repr(row.value + 1e-9 * rng.normal())} for g in range(6)]
         write_group_values(tmp_path / "r.csv", place, groups)
-    found = ask(sam.assign(n_bonafide=30, n_spoof=30), records=Records.beside(tmp_path / "r.csv"))
+    halves = HalvesOfSets(Records.beside(tmp_path / "r.csv"))
+    found = ask(sam.assign(n_bonafide=30, n_spoof=30), halves=halves)
     eer = found[(found["question"] == "split_half") & (found["given"] == "EER")].iloc[0]
     bound = found[(found["question"] == "attenuation_bound") & (found["given"] == "split halves")].iloc[0]
-    assert eer["note"].startswith(bound["note"][:1])
+    assert eer["note"].startswith(f"{len(SETS) - 1} sets")
+    assert "halves agree by" in eer["note"]
     assert bound["note"].startswith(f"{len(SETS) - 1} sets")
     assert bound["low"] > 0.3
 
@@ -364,7 +385,7 @@ def test_the_words_take_halves_before_intervals(results: pd.DataFrame) -> None:
     assert "wider than checkpoints lie apart" in trust(wide)
 
 
-def test_groups_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path) -> None:
+def test_groups_without_scores_have_no_halves_and_why_is_said(results: pd.DataFrame, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     for row in results.drop_duplicates([*Place._fields]).to_dict("records"):
         place = Place.of(row)
@@ -381,9 +402,8 @@ def test_groups_beside_the_table_are_read(results: pd.DataFrame, tmp_path: Path)
             for group in range(6)
         ]
         write_group_values(tmp_path / "r.csv", place, rows)
-    found = ask(results, records=Records.beside(tmp_path / "r.csv"))
-    halves = found[found["question"] == "split_half"]
-    assert set(halves["measure"]) == set(results["measure"])
-    assert set(halves["given"]) == {"measure"}
-    assert (halves["estimate"] > 0.98).all()
-    assert ask(results, records=Records.beside(tmp_path / "nowhere.csv"))["question"].ne("split_half").all()
+    for path, why in (("r.csv", "no scores of trials"), ("nowhere.csv", "no values of groups")):
+        halves = HalvesOfSets(Records.beside(tmp_path / path))
+        assert ask(results, halves=halves)["question"].ne("split_half").all()
+        assert all(reason.startswith(why) for reason in halves.reasons.values())
+        assert set(halves.reasons) == {(name, "") for name in SETS}

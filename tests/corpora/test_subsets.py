@@ -142,6 +142,28 @@ def test_leaks_are_found_by_id_and_by_audio_whatever_the_container(tmp_path: Pat
     assert leaks(under_test, used, by_audio=False).by_audio == ()
 
 
+def test_a_file_under_another_name_and_through_links_is_a_leak_without_being_opened(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    waves = {f"{name}.wav": rng.standard_normal(800) * 0.1 for name in "abcd"}
+    used = write_set(tmp_path / "real", "train", waves)
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "other.wav").symlink_to(tmp_path / "real" / "b.wav")
+    soundfile.write(tmp_path / "test" / "a.wav", waves["d.wav"], 16_000)
+    listed = "file,label\n../linked/a.wav,bonafide\nother.wav,spoof\na.wav,spoof\n"
+    (tmp_path / "test" / "list.csv").write_text(listed)
+    under_test = read_set(f"test={tmp_path / 'test' / 'list.csv'}")
+    found = leaks(under_test, used, by_audio=False)
+    assert found.by_id == ()
+    assert found.by_file == ("../linked/a.wav", "other.wav")
+    assert found.summary.startswith(
+        "2 of 3 trials were used in training or selection (0 by id, 2 by file, 0 by audio"
+    )
+    # The copy has the samples of a file that was used, and is neither that file nor called like it.
+    assert leaks(under_test, used).trials == {"../linked/a.wav", "other.wav", "a.wav"}
+    assert without(under_test, found).table["trial"].tolist() == ["a.wav"]
+
+
 def test_no_leak_says_so_and_a_set_that_leaks_whole_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     waves = {"a.wav": rng.standard_normal(800) * 0.1, "b.wav": rng.standard_normal(800) * 0.1}

@@ -18,6 +18,7 @@ from sharpscope.results.records import (
     write_group_values,
     write_scores,
 )
+from sharpscope.results.store import Store
 
 PLACE = Place("net", "ab" * 32, "itw", "", "0123456789ab", 8, "rigorous", "fedcba987654")
 
@@ -150,3 +151,57 @@ def test_groups_measures_some_groups_and_scores_every_trial(tmp_path: Path, tone
     assert some.table["value"].iloc[0] == pytest.approx(groups["value"].to_numpy()[:3].mean(), abs=1e-12)
     stopped = sharpscope.measure(network, f"tones={tone_set}", tolerance=0.5, **options)
     assert stopped.table["eer"].tolist() == every.table["eer"].tolist()
+
+
+def test_values_of_other_groups_do_not_stay_beside_new_ones(tmp_path: Path) -> None:
+    """A version before this drew the groups otherwise: its values are no values of the groups that are there now."""
+    place = Place("net", "0" * 64, "noise", "", "t", 2, "rigorous", "s")
+    scores = pd.DataFrame({
+        "trial": list("abcd"), "label": ["bonafide", "spoof"] * 2, "score": 0.5, "logit_spoof": 0.0,
+        "logit_bonafide": 0.5, "group": [0, 0, 1, 1], **dict.fromkeys(KNOWN_OF_TRIALS, ""),
+    })  # fmt: skip
+    other = scores.assign(group=[0, 1, 1, 0], half=[0, 1, 1, 0])
+    cells = [{"group": str(g), "rho": "", "value": "1.0", "n_trials": "2"} for g in range(2)]
+    for path in (None, tmp_path / "r.csv"):
+        store = Store(path)
+        for table, measure in (
+            (scores, "sam"),
+            (scores.assign(group=[0, 0, -1, -1]), "loss"),
+            (other, "margin"),
+        ):
+            store.add(place, [], table, [cell | {"measure": measure} for cell in cells])
+            records = store.records if path is None else Records.beside(path)
+            found = records.groups(place._asdict())
+            assert found is not None
+            assert (
+                set(found["measure"])
+                == {"sam": {"sam"}, "loss": {"sam", "loss"}, "margin": {"margin"}}[measure]
+            )
+        kept = records.scores(place._asdict())
+        assert kept is not None
+        assert kept["half"].tolist() == [0, 1, 1, 0]
+
+
+def test_speakers_of_an_own_list_are_kept_apart_from_list_to_correlation(
+    tmp_path: Path, tone_set: Path
+) -> None:
+    """Two speakers a class: the halves of the records hold one of each, and no group holds both."""
+    import torch
+
+    network = sharpscope.as_detector(
+        torch.nn.Sequential(torch.nn.Linear(8_000, 2)), spec={"n_samples": 8_000}
+    )
+    options: dict[str, Any] = {"measures": ["loss"], "show_progress": False, "workers": 0}
+    own = sharpscope.measure(network, f"tones={tone_set}", m=4, out=tmp_path / "r.csv", **options)
+    scores = Records.beside(tmp_path / "r.csv").scores(own.table.iloc[0])
+    assert scores is not None
+    assert set(scores["half"]) == {0, 1}
+    assert (scores.groupby("speaker")["half"].nunique() == 1).all()
+    grouped = scores[scores["group"] >= 0]
+    assert (grouped.groupby("group")["half"].nunique() == 1).all()
+    assert grouped["group"].nunique() == 6
+    paper = sharpscope.measure(network, f"tones={tone_set}", m=4, preset="huang2025", **options)
+    told = paper.records.scores(paper.table.iloc[0])
+    assert told is not None
+    assert set(told["half"]) == {-1}
+    assert told["group"].tolist() == [i // 4 for i in range(26)]

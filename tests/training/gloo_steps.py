@@ -61,6 +61,15 @@ def everything(share: Share) -> dict[str, Tensor]:
     }
 
 
+def without_gradient(replicas: Replicas) -> list[Tensor | None]:
+    """Sum gradients where one parameter has none anywhere, one has it here, one in the other process only."""
+    parameters = [nn.Parameter(torch.ones(2)) for _ in range(3)]
+    own = 1 + replicas.share.rank
+    parameters[own].grad = torch.full((2,), float(own))
+    replicas.sum_gradients(parameters)
+    return [p.grad for p in parameters]
+
+
 def whole_run(protocol: str, folder: Path, share: Share) -> Tensor:
     """Train with dev sets, dropout and a last batch that leaves the second process without a trial."""
     recipe = Recipe(
@@ -83,6 +92,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     torch.save(everything(Share(rank, 2, rank)), folder / f"{rank}.pt")
+    replicas = Replicas(Share(rank, 2, rank), torch.device("cpu"))
+    torch.save(without_gradient(replicas), folder / f"none-{rank}.pt")
     torch.distributed.destroy_process_group()
     os.environ |= {
         "RANK": str(rank),

@@ -65,11 +65,11 @@ def test_mixed_trials_are_the_mixture_of_two_and_so_are_their_labels(
     targets = mixed.targets(np.arange(16))
     for index in range(4):
         other, own = mixed._partner(index)
-        expected = own * plain[index][0] + (1 - own) * plain[other][0]
-        np.testing.assert_allclose(mixed[index][0], expected, atol=1e-7)
+        expected = own * plain[0, index][0] + (1 - own) * plain[0, other][0]
+        np.testing.assert_allclose(mixed[0, index][0], expected, atol=1e-7)
         labels = plain.trials.labels
         assert targets[index] == pytest.approx(own * labels[index] + (1 - own) * labels[other])
-        assert mixed[index][1] == targets[index]
+        assert mixed[0, index][1] == targets[index]
     mixed.epoch = 1
     assert not np.array_equal(mixed.targets(np.arange(16)), targets)
 

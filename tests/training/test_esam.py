@@ -71,7 +71,7 @@ def test_the_second_pass_hears_the_trials_that_were_hurt(
     recipe = Recipe(recipe_for(optimizer__method="esam", optimizer__gamma=0.5, schedule__micro_batch=4))
     run = Training(recipe, tmp_path / "run", Share())
     batch = np.arange(6)
-    waves = torch.stack([run.trials[int(index)][0] for index in batch])
+    waves = torch.stack([run.trials[0, int(index)][0] for index in batch])
     sizes: list[tuple[int, bool]] = []
     real = run._logits
     monkeypatch.setattr(

@@ -2,17 +2,24 @@
 
 import copy
 import importlib.util
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from sharpscope.detectors import build
+from sharpscope.detectors.reading import read_checkpoint
+from sharpscope.devices import Share
 from sharpscope.errors import UsageError
 from sharpscope.training.frontend import AUTHORS, parameter_groups, prepare
 from sharpscope.training.optimizer import make_optimizer
 from sharpscope.training.recipe import Recipe
+from sharpscope.training.run import Training
+from sharpscope.training.train import train
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
          "conv_dim": [16] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}  # fmt: skip
@@ -125,3 +132,50 @@ def test_what_cannot_be_is_refused() -> None:
     recipe, network = made(layerdrop=0.5)
     prepare(recipe, network)
     assert network.frontend.encoder.config.layerdrop == 0.5
+
+
+@pytest.mark.parametrize("method", ["none", "sam", "friendly-sam", "looksam"])
+def test_a_front_end_stays_as_it_is_in_the_first_steps_and_a_killed_run_ends_alike(
+    method: str, tmp_path: Path, recipe_for: Callable[..., dict[str, Any]]
+) -> None:
+    """Five steps in two epochs: held for two of them, decay included; the third moves every part."""
+    sections = recipe_for(
+        model__arch="ssl-linear", model__args=SMALL, frontend__freeze_steps=2, frontend__grad_mult=1.0,
+        optimizer__method=method, optimizer__base="adamw", optimizer__weight_decay=0.5, optimizer__k=2,
+        schedule__batch_size=6, run__save_every=1,
+    )  # fmt: skip
+    run = Training(Recipe(sections), tmp_path / "run", Share())
+    begin = {name: p.detach().clone() for name, p in run.network.named_parameters()}
+
+    def moved() -> set[str]:
+        return {name for name, p in run.network.named_parameters() if not torch.equal(p, begin[name])}
+
+    own = np.arange(6)
+    waves = next(run.loader.batches(0, [own]))
+    for step in range(3):
+        run._step(waves, own, own, 5)
+        run.step += 1
+        if step < 2:
+            assert moved() == {name for name in begin if not name.startswith("frontend.")}
+    assert {name.split(".")[1] for name in moved() if name.startswith("frontend.")} >= {
+        "encoder", "feature_extractor", "feature_projection",
+    }  # fmt: skip
+    whole = train(Recipe(sections), out=tmp_path / "whole", show_progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        _killed(Recipe(sections), tmp_path / "killed", after=1)
+    again = train(Recipe(sections), out=tmp_path / "killed", show_progress=False)
+    one, two = (read_checkpoint(report.folder / "last.pt").state for report in (whole, again))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def _killed(recipe: Recipe, folder: Path, after: int) -> None:
+    run = Training(recipe, folder, Share())
+    step = run._step
+
+    def until(*args: Any) -> float:
+        if run.step == after:
+            raise KeyboardInterrupt
+        return step(*args)
+
+    run._step = until  # type: ignore[method-assign]
+    run.run(show_progress=False)

@@ -100,5 +100,5 @@ def test_the_whole_utterance_is_boosted_and_then_cut(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", wave, 16_000, subtype="FLOAT")
     recipe = Recipe({"augment": {"rawboost": 1, "crop": "first"}})
     listed = Listed((str(tmp_path / "a.wav"),), np.array([1]), np.array([0]))
-    short, long = (TrainingTrials(listed, recipe, 16_000, n)[0][0].numpy() for n in (3000, 9000))
+    short, long = (TrainingTrials(listed, recipe, 16_000, n)[0, 0][0].numpy() for n in (3000, 9000))
     np.testing.assert_array_equal(short, long[:3000])

@@ -57,6 +57,14 @@ def test_a_run_shares_its_dev_sets_and_is_measured_as_it_was_selected(meeting: P
     assert read_results(table)["eer"].iloc[0] == float(one[-1])
 
 
+def test_what_has_no_gradient_in_any_process_keeps_none_as_in_one_process(meeting: Path) -> None:
+    for rank in (0, 1):
+        nowhere, first, second = torch.load(meeting / f"none-{rank}.pt", weights_only=True)
+        assert nowhere is None
+        assert first.tolist() == [1.0, 1.0]
+        assert second.tolist() == [2.0, 2.0]
+
+
 def test_both_processes_hold_the_same_weights(both: list[dict[str, torch.Tensor]]) -> None:
     for name, found in both[0].items():
         assert torch.isfinite(found).all(), name

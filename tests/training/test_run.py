@@ -163,3 +163,29 @@ def test_what_failed_in_a_grid_is_counted_and_the_rest_is_done(tmp_path: Path, r
     with pytest.raises(SharpscopeError, match=r"1 of 2 runs failed, 1 are done; bad: model.args"):
         train_all({"bad": bad, "good": good}, tmp_path, show_progress=False)
     assert (tmp_path / "good" / "best.pt").is_file()
+
+
+def test_processes_that_decode_live_for_the_whole_run_and_change_nothing(
+    tmp_path: Path, recipe_for: Sections
+) -> None:
+    """Two processes, three epochs with crops, noise and mixing: the weights are those of a run without them."""
+    changes = {"augment__noise": 0.5, "augment__mixup": 0.4, "schedule__epochs": 3}
+    ends = []
+    for workers in (0, 2):
+        run = Training(Recipe(recipe_for(data__workers=workers, **changes)), tmp_path / str(workers), Share())
+        ends.append(run)
+        run.run(show_progress=False)
+    iterator = ends[1].loader._loader._iterator
+    assert [process.is_alive() for process in iterator._workers] == [True, True]  # type: ignore[union-attr]
+    one, two = (run.network.state_dict() for run in ends)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert [row["loss"] for row in ends[0].log] == [row["loss"] for row in ends[1].log]
+    # Each keeps its part of what data.memory_gib allows.
+    assert ends[1].trials._room == int(2.0 * 1024**3 / 2)
+
+
+def test_fp16_that_overflows_in_the_forward_pass_names_bf16(tmp_path: Path, recipe_for: Sections) -> None:
+    run = Training(Recipe(recipe_for(run__amp="fp16")), tmp_path / "run", Share())
+    assert 'Take run.amp = "bf16"' in run._diverged(float("inf"))
+    run = Training(Recipe(recipe_for()), tmp_path / "run", Share())
+    assert "bf16" not in run._diverged(float("inf"))
