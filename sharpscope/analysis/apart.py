@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.analysis.halves_of_sets import HalvesOfSets
+from sharpscope.analysis.way_cells import CROSS_HALF, SAME_TRIALS
 from sharpscope.results.comparable import PLACE, WAY
 
-CROSS_HALF, SAME_TRIALS, SOME = "cross-half", "same trials", "some sets cross-half"
+SOME = "some sets cross-half"
 # Half of the trials: their standard errors are larger by this.
 WIDER = math.sqrt(2)
 

@@ -9,12 +9,13 @@ import pytest
 from scipy import stats
 
 import sharpscope
-from sharpscope.analysis.apart import CROSS_HALF, SAME_TRIALS, SOME, apart_table, evidence_of
+from sharpscope.analysis.apart import SOME, apart_table, evidence_of
 from sharpscope.analysis.correlate import Correlation, write_correlation
 from sharpscope.analysis.cross_half import N_SPLITS
 from sharpscope.analysis.frozen import CHOSEN_ANEW, frozen_p
 from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.rank_correlation import kendall_p, standardised_ranks
+from sharpscope.analysis.way_cells import CROSS_HALF, SAME_TRIALS
 from sharpscope.results.records import SCORE_COLUMNS, Place, Records
 from sharpscope.results.table import COLUMNS, TEXT_COLUMNS
 from sharpscope.scoring.eer import equal_error_rate
