@@ -41,8 +41,8 @@ COLUMNS = (
 )
 # Swapping asks whether the two measures are exchangeable, not whether they go with error equally well.
 APPROXIMATE = (
-    "approximate: of measures that are equally good 6 to 10 % are told apart at 5 % (24 to 8 checkpoints); the interval "
-    "holds there"
+    "approximate: of measures that are equally good 6 to 10 % are told apart at 5 % (24 to 8 checkpoints); the "
+    "interval holds there"
 )
 
 Cache = dict[bytes, tuple[np.ndarray, list[float]]]
