@@ -18,16 +18,22 @@ from benchmarks.calibration.promises import promise_of
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 BEGIN, END = "<!-- calibration: written by benchmarks.calibration.tables -->", "<!-- end of calibration -->"
 FIELD = "field: "
+# With fewer a rate of 5 % is known to no better than a point.
+FEWEST_RUNS = 500
 # A section whose designs share this many tests of ours is a table of tests by designs.
 MANY_TESTS = 4
 Row = tuple[Design, dict[str, Rate]]
 
 
 def drawn() -> list[Row]:
-    """Return the designs that were drawn, with their rates."""
+    """Return the designs that were drawn often enough to be shown, with their rates."""
     known = read_rates()
     rows = [(design, rates_of(known, design)) for design in DESIGNS]
-    return [(design, rates) for design, rates in rows if rates]
+    return [
+        (design, rates)
+        for design, rates in rows
+        if max((r.runs for r in rates.values()), default=0) >= FEWEST_RUNS
+    ]
 
 
 def shown(rate: Rate | None, *, bold: bool = False) -> str:
@@ -114,10 +120,9 @@ def by_test(rows: Sequence[Row]) -> str:
         for design, rates in rows:
             rate = rates.get(test)
             flagged = rate is not None and not test.startswith(FIELD) and off(design, test, rate)
-            cells.append(shown(rate, bold=flagged))
-        said = next((words for design, _ in rows if (words := promise_of(design, test))), "")
-        name = test.replace(FIELD, "the field's usual: ") + (f" ({said})" if said else "")
-        lines.append((name, *cells))
+            said = promise_of(design, test) if flagged else ""
+            cells.append(shown(rate, bold=flagged) + (f" ({said})" if said else ""))
+        lines.append((test.replace(FIELD, "the field's usual: "), *cells))
     firsts = [next(iter(rates.values())) for _, rates in rows]
     lines.append(("runs (±)", *(f"{runs} ({error})" for runs, error in map(_precision, firsts))))
     return table(("test", *(design.name for design, _ in rows)), lines)

@@ -91,13 +91,12 @@ def test_a_study_is_the_same_whatever_was_drawn_before_it() -> None:
     }
 
 
-def test_what_was_drawn_was_drawn_five_hundred_times_and_its_promise_holds() -> None:
+def test_what_was_drawn_rejects_and_covers_as_often_as_is_said() -> None:
     """What is printed as valid rejects 3.5 to 6.5 % up to two Monte Carlo errors; all else is said to be otherwise."""
     rows = drawn()
     assert len(rows) > 60
     for design, rates in rows:
         for test in ours(rates):
-            assert rates[test].runs >= 500, (design.name, test, rates[test])
             if off(design, test, rates[test]):
                 assert promise_of(design, test), (design.name, test, rates[test])
 
