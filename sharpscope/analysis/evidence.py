@@ -109,7 +109,8 @@ def _asked(
         if question == "seeds_as_one":
             notes = (f"means of {len(cells.checkpoints)} checkpoints", answer["note"])
             answer["note"] = "; ".join(filter(None, notes))
-        rows.append({"question": question, "given": given} | cells.way | answer)
+        what = "" if question == "seeds_as_one" else given
+        rows.append({"question": question, "given": what} | cells.way | answer)
         ranked.append(None if studentised else ranks)
     table = pd.DataFrame(rows)
     adjusted, words = holm_over(table)
