@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import norm
 
 from benchmarks.calibration import populations as pop
-from benchmarks.calibration.design import Design, Drawn
+from benchmarks.calibration.design import Design, Drawn, read_rates
 from benchmarks.calibration.levels import from_trials
 from sharpscope.analysis.rank_correlation import spearman
 
@@ -20,8 +20,8 @@ SIZES = (12, 24)
 def true_correlation(spread: float, per_class: int) -> float:
     """Return the correlation across halves of very many detectors on one set, on average over sets."""
     rng, found = np.random.default_rng(96), []
-    for _ in range(12):
-        one = pop.trials(rng, spread * rng.normal(size=600), per_class).halves
+    for _ in range(8):
+        one = pop.trials(rng, spread * rng.normal(size=300), per_class).halves
         found.append(spearman(one.x[:, 0], one.y[:, 0]))
     return float(np.mean(found))
 
@@ -48,3 +48,25 @@ def _drawn(n: int, per_class: int, spread: float, splits: int) -> functools.part
 
 
 DESIGNS = _designs()
+# Where the true correlations are kept in the file of counts.
+TRUTHS = "true correlations across halves"
+
+
+def truths() -> dict[str, float]:
+    """Return the true correlation of every spread at a hundred trials a class."""
+    return {f"{spread:g}": round(true_correlation(spread, 100), 3) for spread in SPREADS}
+
+
+def words() -> str:
+    """Say what the formula of `power` expects of the designs, from the correlations that are kept."""
+    known = read_rates().get(TRUTHS, {})
+    said = [
+        f"{float(spread):g}: {r:.2f}, " + " and ".join(f"{100 * said_power(r, n):.0f} %" for n in SIZES)
+        for spread, r in known.items()
+    ]
+    return (
+        "True correlations across halves of 100 + 100 trials by the spread, and how often the formula of `power` expects "
+        f"12 and 24 checkpoints to find them: {'; '.join(said)}."
+        if said
+        else ""
+    )

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmarks.calibration import power
 from benchmarks.calibration.__main__ import DESIGNS
 from benchmarks.calibration.design import Design, Rate, rates_of, read_rates
 from benchmarks.calibration.promises import promise_of
@@ -141,6 +142,8 @@ def page_part() -> str:
         narrow = [row for row in rows if row not in wide]
         tables = ([by_test(wide)] if wide else []) + ([by_design(narrow)] if narrow else [])
         parts += [f"### {section}", *tables]
+        if section == "Power" and (said := power.words()):
+            parts.append(said)
     return "\n\n".join([BEGIN, *parts, END])
 
 
