@@ -119,8 +119,9 @@ def _true_difference(kind: str) -> float:
 
 def given_the_loss(rng: Rng, n: int, k: int, adds: float) -> Drawn:
     """What sharpness adds to the loss, whose reliability is .9."""
-    made = given_loss_calibration.through_the_loss(rng, n, k, 0.9, adds=adds)
-    found = given_noisy(made.x[0], made.z[0], made.y[1], made.z[1])
+    drawn = given_loss_calibration.through_the_loss(rng, (n, k, 1), 0.9, adds=adds)
+    made = [[half[:, :, 0] for half in side] for side in drawn]
+    found = given_noisy(made[0][0], made[1][0], made[2][1], made[1][1])
     return {
         "partial given the loss": holds(found.interval(0.95), _true_partial(adds)),
         "partial given the loss (90 %)": holds(found.interval(0.9), _true_partial(adds)),

@@ -293,10 +293,11 @@ def corpora(rng: Rng, n: int, shape: tuple[int, int]) -> Drawn:
     }
 
 
-def given_the_loss(rng: Rng, draw: Callable[[Rng], given_loss_calibration.Study]) -> Drawn:
-    """Sharpness and error follow the loss and nothing else, all three measured with noise."""
-    made = draw(rng)
-    found = given_noisy(made.x[0], made.z[0], made.y[1], made.z[1])
+def given_the_loss(rng: Rng, n: int, k: int, reliability: float, only: bool) -> Drawn:
+    """Sharpness and error follow the loss and nothing else; the loss alone is noisy, or all three are."""
+    drawn = given_loss_calibration.through_the_loss(rng, (n, k, 1), reliability, only=only)
+    made = [[half[:, :, 0] for half in side] for side in drawn]
+    found = given_noisy(made[0][0], made[1][0], made[2][1], made[1][1])
     x, z, y = ((side[0] + side[1])[:, 0] / 2 for side in made)
     return {
         "given the loss, across halves": found.p,

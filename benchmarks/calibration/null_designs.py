@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from benchmarks import given_loss_calibration
 from benchmarks.calibration import levels
 from benchmarks.calibration import populations as pop
 from benchmarks.calibration.design import Design, Drawn
@@ -123,13 +121,11 @@ def further() -> Iterator[Design]:
         )
     for n in (12, 24):
         for known in (1.0, 0.95, 0.9, 0.8):
-            draw = functools.partial(given_loss_calibration.through_the_loss, n=n, k=1, reliability=known)
-            name = f"only through the loss, reliability {known:g}, n = {n}"
-            yield level(FURTHER, name, levels.given_the_loss, draw)
-        draw = functools.partial(given_loss_calibration.through_the_loss, n=n, k=5, reliability=0.9)
-        yield level(
-            FURTHER, f"only through the loss, reliability 0.9, 5 sets, n = {n}", levels.given_the_loss, draw
-        )
+            name = f"only through the loss, which alone is noisy, reliability {known:g}, n = {n}"
+            yield level(FURTHER, name, levels.given_the_loss, n, 1, known, True)
+        for k in (1, 5):
+            name = f"only through the loss, all noisy, reliability 0.8, {k} {'set' if k == 1 else 'sets'}, n = {n}"
+            yield level(FURTHER, name, levels.given_the_loss, n, k, 0.8, False)
         yield level(FURTHER, f"gradient norm from loss and sharpness, n = {n}", levels.collider, n)
 
 

@@ -65,8 +65,8 @@ def words() -> str:
         for spread, r in known.items()
     ]
     return (
-        "True correlations across halves of 100 + 100 trials by the spread, and how often the formula of `power` expects "
-        f"12 and 24 checkpoints to find them: {'; '.join(said)}."
+        "True correlations across halves of 100 + 100 trials by the spread, and how often the formula of `power` "
+        f"expects 12 and 24 checkpoints to find them: {'; '.join(said)}."
         if said
         else ""
     )

@@ -38,6 +38,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("n = 6", "", "few orders: careful", "docs/statistics.md"),
     Promise("--by arch: 6", "", "64 orders: careful", "docs/statistics.md"),
     Promise("eleven splits", "across halves", "careful", "docs/statistics.md"),
+    Promise("only through the loss", "given the loss", "careful", "docs/statistics.md"),
     Promise("mixed model", "mixed model", "careful", "note in questions.csv"),
     Promise("grid of 20", "sentinel", "careful", "docs/statistics.md"),
     Promise("--tolerance", "stopped early", "skewed groups: too narrow", "docs/limits.md"),

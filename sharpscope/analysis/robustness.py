@@ -113,7 +113,7 @@ def ask(
                 advance()
         same = whole["preset"].isna() if pd.isna(preset) else whole["preset"] == preset
         lines = dict(list(whole[same].groupby(["measure", "rho", "m"], sort=False, dropna=False)))
-        entire = {way: cells for way, own in lines.items() if (cells := _cells(own)) is not None}
+        entire = {way: found for way, own in lines.items() if (found := _cells(own)) is not None}
         for way, cells in entire.items():
             answers = [*_reliability(cells), *_given(way, cells, entire, lines, halves)]
             rows += [_head(way, preset) | answer for answer in answers]
