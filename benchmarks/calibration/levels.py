@@ -226,7 +226,7 @@ def clusters(rng: Rng, sizes: np.ndarray, *, apart: float = 0.3, strata: np.ndar
     found = {
         "all sets": _over(x, y, seed, labels=labels, strata=inside),
         "one set": _over(x[:, :1], y[:, :1], seed, labels=labels, strata=inside),
-        "field: single checkpoints": _over(x, y, seed, strata=inside),
+        "field: single checkpoints": _over(x, y, seed, strata=inside if sizes.max() > 1 else None),
     }
     if strata is None and groups >= robustness.FEWEST:
         means = [one_value_each(v, labels) for v in (x, y)]

@@ -93,11 +93,14 @@ def by_design(rows: Sequence[Row]) -> str:
     for design, rates in rows:
         usual = [test for test in rates if test.startswith(FIELD)]
         beside = "; ".join(f"{shown(rates[test])} ({test.removeprefix(FIELD)})" for test in usual)
-        for place, test in enumerate(ours(rates) or [""]):
+        answered = [test for test in ours(rates) if rates[test].given] or ours(rates)[:1] or [""]
+        for place, test in enumerate(answered):
             rate = rates.get(test)
             runs, error = _precision(rate if rate is not None else rates[usual[0]])
+            flagged = rate is not None and off(design, test, rate)
             said = promise_of(design, test)
-            value = shown(rate, bold=rate is not None and off(design, test, rate))
+            said = said if flagged or said.startswith("approximate") else ""
+            value = shown(rate, bold=flagged)
             lines.append(
                 (
                     design.name if not place else "",
