@@ -3,8 +3,8 @@
     python -m benchmarks.given_loss_calibration [RUNS]
 
 The audit's designs: sharpness and error rate follow the loss and nothing else, and what is measured is noisy. Noise of
-one half of the trials moves all that is measured on it. Beside it stands the partial correlation on one set that takes the
-measured loss of all trials for the true one.
+one half of the trials moves all that is measured on it. Beside it stands the partial correlation on one set that takes
+the measured loss of all trials for the true one.
 """
 
 from __future__ import annotations

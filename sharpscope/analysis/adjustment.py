@@ -72,7 +72,8 @@ def holm_over(table: pd.DataFrame, within: pd.Series | None = None) -> tuple[np.
         >>> [part if isinstance(part, list) else part.tolist() for part in holm_over(table)]
         [[0.04, 0.04, 0.04], ['Holm over 2 tests', 'Holm over 2 tests', 'one test']]
     """
-    adjusted, words = np.full(len(table), np.nan), np.full(len(table), "", dtype=object)
+    adjusted = np.full(len(table), np.nan)
+    words: np.ndarray = np.full(len(table), "", dtype=object)
     for family in families(table, within):
         rows = family.to_numpy(bool)
         adjusted[rows] = holm(table.loc[family, "p"].to_numpy(float))

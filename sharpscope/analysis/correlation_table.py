@@ -74,13 +74,13 @@ def told_of(results: pd.DataFrame, correlation: Any = None, *, records: Records 
         from sharpscope.analysis.correlation_rows import COLUMNS
 
         if results["sha256"].nunique() < 2:
-            words = "One checkpoint: there is nothing to correlate."
-            return Told(pd.DataFrame(columns=list(COLUMNS)), words, nothing)
+            alone = "One checkpoint: there is nothing to correlate."
+            return Told(pd.DataFrame(columns=list(COLUMNS)), alone, nothing)
         # A picture of checkpoints that were not measured alike is drawn, and its words say so.
         correlation = correlate(results, records=records, allow_mixed=True)
     if isinstance(correlation, (str, Path)):
-        words = Path(correlation).with_name("summary.md")
-        summary = words.read_text(encoding="utf-8") if words.is_file() else ""
+        beside = Path(correlation).with_name("summary.md")
+        summary = beside.read_text(encoding="utf-8") if beside.is_file() else ""
         asked = Path(correlation).with_name("questions.csv")
         answers = pd.read_csv(asked, dtype=dict.fromkeys(TEXT, str)) if asked.is_file() else nothing
         answers = answers.fillna({name: "" for name in TEXT if name in answers})

@@ -118,7 +118,7 @@ def ranks_at(
     own = np.zeros(n, dtype=int) if strata is None else np.unique(strata, return_inverse=True)[1]
     if labels is not None:
         x, y = (one_value_each(v.reshape(n, -1), labels).reshape(-1, k, splits) for v in (x, y))
-        of_piece = np.zeros(len(x), dtype=int)
+        of_piece: np.ndarray = np.zeros(len(x), dtype=int)
         of_piece[labels] = own
         own = of_piece
     known = np.isfinite(x).all(axis=2) & np.isfinite(y).all(axis=2)  # (pieces, sets)
@@ -247,7 +247,7 @@ def max_t_over_cells(ways: Sequence[Ranks], *, rng: int = 0) -> list[list[float]
         For each way one adjusted p-value a set; NaN for a set that holds one value only, and for all where the pieces
         differ or a number is missing.
     """
-    sets = [[_one_set(way, j) for j in np.flatnonzero(way.usable)] for way in ways]
+    sets = [[_one_set(way, int(j)) for j in np.flatnonzero(way.usable)] for way in ways]
     complete = all(way.strata is None for way in ways)
     found = _adjusted(sets, rng) if complete else [[math.nan] * len(own) for own in sets]
     cells = [np.full(way.x.shape[1], np.nan) for way in ways]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def way_words(row: Mapping[str, Any]) -> str:
+def way_words(row: Mapping[Any, Any]) -> str:
     """Name a way of measuring as a reader needs it: measure, radius, size of groups and preset.
 
     Args:

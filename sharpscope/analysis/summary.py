@@ -155,7 +155,7 @@ def _per_set(table: pd.DataFrame) -> str:
     lines = [f"{'. '.join(counts)} (each over its own tests)."]
     best = family[sharp]
     if len(best):
-        row = best.loc[best["spearman"].abs().idxmax()]
+        row = best.iloc[int(best["spearman"].abs().to_numpy(float).argmax())]
         lines.append(
             f"The strongest of sharpness is {way_words(row)} on {row['set']}: Spearman {number(row['spearman'])}"
             f"{interval(row['spearman_low'], row['spearman_high'])}, {p_words(row['p'])}, after Holm "
@@ -211,7 +211,7 @@ def _controls(verdict: Verdict, table: pd.DataFrame) -> str:
     rivals = joint[~_sharp(joint) & joint["spearman"].notna()]
     if own.empty or rivals.empty or math.isnan(own.iloc[0]["spearman"]):
         return ""
-    rival, mine = rivals.loc[rivals["spearman"].abs().idxmax()], own.iloc[0]
+    rival, mine = rivals.iloc[int(rivals["spearman"].abs().to_numpy(float).argmax())], own.iloc[0]
     more = abs(rival["spearman"]) >= abs(mine["spearman"])
     same = facts_of(str(rival["measure"])).same_as
     kin = f" (to first order the same quantity as {same}, not a rival)" if same else ""

@@ -149,7 +149,7 @@ def _headline(sharp: pd.DataFrame) -> Mapping[str, Any] | None:
     order = -rows["spearman"].abs()
     if not len(joint):
         order = rows["p_holm"].fillna(2) + order / 1e6
-    return {str(key): cell for key, cell in rows.loc[order.idxmin()].items()}
+    return {str(key): cell for key, cell in rows.iloc[int(order.to_numpy(float).argmin())].items()}
 
 
 def _adjusted(head: Mapping[str, Any]) -> tuple[float, str]:

@@ -73,7 +73,7 @@ def eligible_rows(
     return table, [*left_out, *blind, *say_copies(table), *_warnings(table), *mixed]
 
 
-def same_way(table: pd.DataFrame, way: Mapping[str, Any]) -> pd.Series:
+def same_way(table: pd.DataFrame, way: Mapping[Any, Any]) -> pd.Series:
     """Tell which rows were measured in one way; blank equals blank.
 
     Args:

@@ -99,19 +99,21 @@ def test_without_halves_there_is_an_estimate_and_no_claim() -> None:
     assert asked["note"].str.startswith("no p-value").all()
 
 
-def test_a_loss_of_other_groups_is_no_instrument() -> None:
-    """The loss was measured on seven of the eight groups: other halves, so nothing is said."""
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_loss_of_other_groups_needs_halves_of_record(recorded: bool) -> None:
+    """The loss was measured on seven of the eight groups: halves of trials stay what they are, drawn ones differ."""
     table, records = study(sets=("a",))
-    place = Place.of(table.iloc[0])
     for row in table.drop_duplicates("sha256").to_dict("records"):
         groups, scores = records.groups(row), records.scores(row)
         assert groups is not None
         assert scores is not None
-        records._groups[Place.of(row)] = groups[(groups["measure"] == "sam") | (groups["group"] < 7)]
-    assert place in records._groups
+        fewer = groups[(groups["measure"] == "sam") | (groups["group"] < 7)]
+        kept = scores if recorded else scores.assign(half=-1)
+        records = Records({**records._scores, Place.of(row): kept}, {**records._groups, Place.of(row): fewer})
     found = sharpscope.correlate(table, records=records).table
-    assert found[list(GIVEN)].isna().all(axis=None)
-    assert found[found["measure"] == "sam"]["evidence"].iloc[0] == "cross-half"
+    sharp = found[found["measure"] == "sam"].iloc[0]
+    assert sharp["evidence"] == "cross-half"
+    assert np.isfinite(sharp["given_loss"]) == recorded
 
 
 @pytest.mark.parametrize(
