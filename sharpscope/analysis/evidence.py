@@ -188,8 +188,8 @@ def warn_of_spreads(results: pd.DataFrame, clusters: Clusters) -> str:
     return (
         f"architectures differ more than threefold in how much both {listed(list(dict.fromkeys(found)))} and the error "
         "rate vary; p-values that permute single checkpoints are approximate there (7 to 13 % of such studies without "
-        "any effect reject at 5 %, 15 to 20 % by soft_pairwise_accuracy); clusters_as_one in questions.csv is studentised "
-        "and holds"
+        "any effect reject at 5 %, 15 to 20 % by soft_pairwise_accuracy); clusters_as_one in questions.csv is "
+        "studentised and holds"
     )
 
 
