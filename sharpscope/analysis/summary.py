@@ -157,7 +157,7 @@ def _per_set(table: pd.DataFrame) -> str:
     if len(best):
         row = best.iloc[int(best["spearman"].abs().to_numpy(float).argmax())]
         lines.append(
-            f"The strongest of sharpness is {way_words(row)} on {row['set']}: Spearman {number(row['spearman'])}"
+            f"The strongest of sharpness is {way_words(row.to_dict())} on {row['set']}: Spearman {number(row['spearman'])}"
             f"{interval(row['spearman_low'], row['spearman_high'])}, {p_words(row['p'])}, after Holm "
             f"{p_words(row['p_holm'])}, n = {row['n_runs']:.0f}: {direction(row['spearman'])}."
         )
@@ -216,7 +216,7 @@ def _controls(verdict: Verdict, table: pd.DataFrame) -> str:
     same = facts_of(str(rival["measure"])).same_as
     kin = f" (to first order the same quantity as {same}, not a rival)" if same else ""
     return (
-        f"The best control, {way_words(rival)}{kin}, has {number(rival['spearman'])} beside "
+        f"The best control, {way_words(rival.to_dict())}{kin}, has {number(rival['spearman'])} beside "
         f"{number(mine['spearman'])}: {'it correlates as strongly' if more else 'less strongly'}, which does not say "
         "whether sharpness adds to it. "
     )

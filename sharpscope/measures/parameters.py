@@ -236,7 +236,7 @@ def sum_of_bits(tensor: Tensor) -> Tensor:
     size = max(1, min(len(whole), most))
     factors = torch.arange(size, device=whole.device) * _SPREAD | 1
     total = torch.zeros((), dtype=torch.int64, device=whole.device)
-    for part in whole.split(size):
+    for part in torch.split(whole, size):
         total = total * _SPREAD + (part * factors[: len(part)]).sum()
     return total
 
@@ -258,12 +258,12 @@ def normal_like(tensors: Sequence[Tensor], generator: torch.Generator) -> list[T
     """
     sizes = [tensor.numel() for tensor in tensors]
     flat = torch.empty(sum(sizes))
-    for part in flat.split(sizes):
+    for part in torch.split(flat, sizes):
         part.normal_(generator=generator)
     there = flat.to(tensors[0].device)
     return [
         part.view(tensor.shape).to(tensor.dtype)
-        for part, tensor in zip(there.split(sizes), tensors, strict=True)
+        for part, tensor in zip(torch.split(there, sizes), tensors, strict=True)
     ]
 
 
@@ -289,7 +289,7 @@ def products(a: Direction, b: Direction) -> Tensor:
 def _product(x: Tensor, y: Tensor) -> Tensor:
     """Inner product in float64; a tensor with itself is widened once."""
     if x.device.type == "cpu" and x.numel() > PIECE and x.is_contiguous() and y.is_contiguous():
-        pieces = zip(x.reshape(-1).split(PIECE), y.reshape(-1).split(PIECE), strict=True)
+        pieces = zip(torch.split(x.reshape(-1), PIECE), torch.split(y.reshape(-1), PIECE), strict=True)
         return torch.stack([_product(a, a if y is x else b) for a, b in pieces]).sum()
     wide = x.double()
     return (wide * (wide if y is x else y.double())).sum()

@@ -66,7 +66,7 @@ class ZipSource:
             raise Damaged(f"storage {key[:40]} has {entry.file_size:,} bytes where {size:,} are needed")
         # Memory as torch lays it out: these bytes become the network's own weights.
         data = torch.empty(entry.file_size, dtype=torch.uint8)
-        place, got = memoryview(data.numpy()), 0
+        place, got = data.numpy().data, 0
         try:
             with self.archive.open(entry) as file:
                 while block := file.read(BLOCK):
@@ -104,7 +104,7 @@ class StreamSource:
             raise Damaged(f"storage {key[:40]} is cut off or not there")
         data = torch.empty(size, dtype=torch.uint8)
         with memoryview(self.data) as whole:
-            memoryview(data.numpy())[:] = whole[start : start + size]
+            data.numpy().data[:] = whole[start : start + size]
         return data
 
 
