@@ -155,9 +155,9 @@ def _per_set(table: pd.DataFrame) -> str:
     lines = [f"{'. '.join(counts)} (each over its own tests)."]
     best = family[sharp]
     if len(best):
-        row = best.iloc[int(best["spearman"].abs().to_numpy(float).argmax())]
+        row = best.iloc[int(best["spearman"].abs().to_numpy(float).argmax())].to_dict()
         lines.append(
-            f"The strongest of sharpness is {way_words(row.to_dict())} on {row['set']}: Spearman {number(row['spearman'])}"
+            f"The strongest of sharpness is {way_words(row)} on {row['set']}: Spearman {number(row['spearman'])}"
             f"{interval(row['spearman_low'], row['spearman_high'])}, {p_words(row['p'])}, after Holm "
             f"{p_words(row['p_holm'])}, n = {row['n_runs']:.0f}: {direction(row['spearman'])}."
         )
