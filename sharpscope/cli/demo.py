@@ -21,7 +21,7 @@ def demo(speech: str | None, out: str, seed: int, quiet: bool) -> None:
     """
     from sharpscope.demo.report import conclusion, table
     from sharpscope.demo.run import run_demo
-    from sharpscope.figures import write_correlation_figures
+    from sharpscope.figures import plot, write_correlation_figures
 
     def say(line: str) -> None:
         if not quiet:
@@ -29,5 +29,13 @@ def demo(speech: str | None, out: str, seed: int, quiet: bool) -> None:
 
     done = run_demo(speech, out=out, seed=seed, show_progress=not quiet, say=say)
     write_correlation_figures(done.correlation.results, done.correlation, done.out / "correlation")
+    plot(
+        "glance",
+        done.correlation.results,
+        out=done.out / "demo.png",
+        venue="web",
+        measure="sam",
+        correlation=done.correlation,
+    )
     click.echo(table(done.correlation, done.sets))
     click.echo(f"\n{conclusion(done)}")

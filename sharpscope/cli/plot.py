@@ -11,7 +11,7 @@ from sharpscope.cli.group import main
 from sharpscope.cli.values import VENUES
 
 KINDS = (
-    *("scatter", "shift", "grow", "rho-curve", "m-curve", "heatmap"),
+    *("glance", "scatter", "shift", "grow", "rho-curve", "m-curve", "heatmap"),
     *("forest", "layers", "det", "transfer", "pairs"),
 )
 
@@ -48,6 +48,7 @@ def plot(kind: str, results: str, out: str | None, sets: str | None, **options: 
     r"""Draw one figure of RESULTS, with its caption.
 
     \b
+    glance     how wrong detectors are per set, and whether the sharper ones are worse
     scatter    EER against a measure, a panel per set
     shift      a measure per set, from in-domain to most shifted
     grow       a measure as attacks, channels or speakers are added

@@ -11,7 +11,7 @@ from sharpscope.cli.group import main
 
 
 @main.command()
-@click.argument("kind", type=click.Choice(["eer", "recipes", "correlations"]), metavar="KIND")
+@click.argument("kind", type=click.Choice(["eer", "errors", "recipes", "correlations"]), metavar="KIND")
 @click.argument("results", type=click.Path(dir_okay=False))
 @click.option(
     "--out",
@@ -26,12 +26,22 @@ from sharpscope.cli.group import main
     shell_complete=in_table("recipe"),
     help="Recipe that others are compared with. [default: adam or base...]",
 )
+@click.option(
+    "--threshold-from", help="errors: in-domain set of the threshold for HTER. [default: the table's]"
+)
+@click.option(
+    "--by", type=click.Choice(["attack", "codec"]), help="errors: a line for each attack or codec too."
+)
+@click.option(
+    "--resamples", default=999, show_default=True, help="errors: draws for the intervals; 0 gives none."
+)
 @click.option("--correlation", type=click.Path(dir_okay=False), help="correlations.csv. [default: computed]")
 def table(kind: str, results: str, out: str | None, **options: Any) -> None:
     r"""Make one table of RESULTS.
 
     \b
     eer           EER per checkpoint and set, with intervals
+    errors        EER, DCF, Cllr, AUC, HTER and the gap, with intervals, from the scores
     recipes       recipes by architecture, paired tests against the baseline
     correlations  Spearman of each measure with EER, per set
 

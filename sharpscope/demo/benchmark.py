@@ -1,8 +1,9 @@
-"""Recordings to a small shifted benchmark: one half of each stays human, the other half is said by a vocoder."""
+"""Recordings to a shifted benchmark: one half of each stays human, the other half is said by a vocoder."""
 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -12,15 +13,16 @@ import numpy as np
 import soundfile
 from scipy import signal
 
-from sharpscope.demo.channels import CHANNELS
-from sharpscope.demo.division import FEWEST, FEWEST_ELSEWHERE, size_of
+from sharpscope.demo.division import DEMO_PLANS, SetPlan
 from sharpscope.demo.speech import Recording
-from sharpscope.demo.synthesis import METHODS, SEEN, UNSEEN
+from sharpscope.demo.surroundings import heard_through
+from sharpscope.demo.synthesis import METHODS
 from sharpscope.errors import UsageError
+from sharpscope.files import replace_file
 from sharpscope.progress import Meter
 
 RATE = 16_000
-SHORTEST, LONGEST = 1.0, 2.0
+SHORTEST, LONGEST = 0.7, 1.0
 LEVEL = 0.05
 COLUMNS = ("file", "label", "attack", "speaker", "language", "codec")
 
@@ -31,10 +33,11 @@ class Job(NamedTuple):
     recording: Recording
     set_name: str
     method: str
-    codec: str
+    way: str
     seed: tuple[int, int, int]
     folder: Path
     number: int
+    swapped: bool = False
 
 
 def build_benchmark(
@@ -42,10 +45,11 @@ def build_benchmark(
     out: Path,
     pool: Executor,
     *,
+    plans: Sequence[SetPlan] = DEMO_PLANS,
     seed: int = 0,
     meter: Meter | None = None,
 ) -> dict[str, Path]:
-    """Write the sets as FLAC and CSV protocols.
+    """Write the sets as FLAC and CSV protocols; a set whose protocol is there already is left as it is.
 
     Both halves of a recording get the same duration, band, loudness, silence at the ends and dither, so that
     nothing but the voice tells the classes apart.
@@ -54,6 +58,7 @@ def build_benchmark(
         division: Recordings by set, each with a reserve.
         out: Folder of ``<set>.csv`` and ``audio/<set>/``.
         pool: Where recordings are worked on.
+        plans: What each set is to be.
         seed: Of every draw.
         meter: Advanced by one per pair.
 
@@ -64,48 +69,53 @@ def build_benchmark(
         UsageError: If too few recordings have enough speech in them.
     """
     protocols = {}
+    by_name = {plan.name: plan for plan in plans}
     for index, (name, pieces) in enumerate(division.items()):
+        plan = by_name[name]
+        protocols[name] = out / f"{name}.csv"
+        if protocols[name].is_file():
+            continue
         (out / "audio" / name).mkdir(parents=True, exist_ok=True)
-        jobs = _jobs(name, pieces, out, (seed, index))
+        jobs = _jobs(plan, pieces, out, (seed, index))
         rows: list[list[str]] = []
-        position, wanted = 0, size_of(name)
+        position = 0
         # Recordings with too little speech are replaced by the next ones, in a fixed order.
-        while len(rows) < 2 * wanted and position < len(jobs):
-            batch = jobs[position : position + wanted - len(rows) // 2]
+        while len(rows) < 2 * plan.pairs and position < len(jobs):
+            batch = jobs[position : position + plan.pairs - len(rows) // 2]
             position += len(batch)
             for made in pool.map(make_pair, batch, chunksize=4):
                 rows += made
                 if made and meter is not None:
                     meter.advance()
-        if len(rows) < 2 * FEWEST.get(name, FEWEST_ELSEWHERE):
+        if len(rows) < 2 * plan.fewest:
             raise UsageError(
-                f"only {len(rows) // 2} recordings for the set '{name}' hold {2 * SHORTEST:.0f} s of speech between "
-                f"their silences; it needs {FEWEST.get(name, FEWEST_ELSEWHERE)}: give more or longer recordings"
+                f"only {len(rows) // 2} recordings for the set '{name}' hold {2 * SHORTEST:.1f} s of speech between "
+                f"their silences; it needs {plan.fewest}: give more or longer recordings"
             )
-        protocols[name] = out / f"{name}.csv"
-        with open(protocols[name], "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(rows)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+        replace_file(protocols[name], text.getvalue())
     return protocols
 
 
-def _jobs(name: str, pieces: Sequence[Recording], out: Path, seed: tuple[int, int]) -> list[Job]:
-    methods = list(UNSEEN if name in ("attacks", "compound") else SEEN)
-    codecs = list(CHANNELS) if name in ("codecs", "compound") else [""]
-    folder = out / "audio" / name
+def _jobs(plan: SetPlan, pieces: Sequence[Recording], out: Path, seed: tuple[int, int]) -> list[Job]:
+    methods, ways = list(plan.methods), list(plan.ways)
+    folder = out / "audio" / plan.name
     # Every vocoder meets every codec.
     return [
         Job(
             piece,
-            name,
-            methods[i % len(methods)],
-            codecs[(i // len(methods)) % len(codecs)],
-            (*seed, i),
+            plan.name,
+            methods[(i % len(pieces) + i // len(pieces)) % len(methods)],
+            ways[(i // len(methods)) % len(ways)],
+            (*seed, i % len(pieces)),
             folder,
             i,
+            bool(i // len(pieces) % 2),
         )
-        for i, piece in enumerate(pieces)
+        for i, piece in enumerate(list(pieces) * plan.repeats)
     ]
 
 
@@ -125,11 +135,11 @@ def make_pair(job: Job) -> list[list[str]]:
         return []
     halves = [wave[:length], wave[len(wave) - length :]]
     # Either half, or the classes would differ in what starts and what ends a sentence.
-    human, source = halves if rng.random() < 0.5 else halves[::-1]
+    human, source = halves if (rng.random() < 0.5) != job.swapped else halves[::-1]
     finished = []
     for half in (human, METHODS[job.method](source, rng)):
-        coded = CHANNELS[job.codec](half) if job.codec else half
-        finished.append(finish(coded, length, rng))
+        # Codecs clip and noise covers: both have to meet the two classes at one loudness.
+        finished.append(finish(heard_through(job.way, levelled(half), rng), length, rng))
     if not all(np.isfinite(half).all() for half in finished):
         return []
     lines = []
@@ -143,7 +153,7 @@ def make_pair(job: Job) -> list[list[str]]:
                 job.method if label == "spoof" else "-",
                 job.recording.group,
                 job.recording.language,
-                job.codec or "none",
+                job.way or "none",
             ]
         )
     return lines
@@ -171,6 +181,22 @@ def cut_silence(wave: np.ndarray) -> np.ndarray:
     return wave[loud[0] * size : (loud[-1] + 1) * size]
 
 
+def levelled(wave: np.ndarray) -> np.ndarray:
+    """Give a wave the loudness that all have, -26 dB.
+
+    Args:
+        wave: Shape (T,).
+
+    Returns:
+        Shape (T,), of mean square .05 squared; silence stays silent.
+
+    Example:
+        >>> levelled(np.array([1.0, -1.0])).tolist()
+        [0.05, -0.05]
+    """
+    return wave * (LEVEL / max(float(np.sqrt(np.mean(wave**2))), 1e-9))
+
+
 _LOW_PASS = signal.firwin(129, 6800, fs=RATE)
 
 
@@ -187,6 +213,6 @@ def finish(wave: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarra
     """
     wave = np.pad(wave, (0, max(0, length - len(wave))), mode="wrap")[:length]
     wave = signal.fftconvolve(wave - wave.mean(), _LOW_PASS, mode="same")
-    wave = wave * LEVEL / max(float(np.sqrt(np.mean(wave**2))), 1e-9)
+    wave = levelled(wave)
     triangular = (rng.random(length) - rng.random(length)) / 32_768
     return np.clip(wave + triangular, -1, 1)

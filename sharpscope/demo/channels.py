@@ -94,10 +94,25 @@ def mp3(wave: np.ndarray) -> np.ndarray:
     return _through(wave, 16_000, "MP3", "MPEG_LAYER_III")
 
 
+def vorbis(wave: np.ndarray) -> np.ndarray:
+    """Ogg Vorbis as games and players have it.
+
+    Args:
+        wave: Shape (T,), 16 kHz.
+
+    Returns:
+        About the same length.
+    """
+    return _through(wave, 16_000, "OGG", "VORBIS")
+
+
+TELEPHONE = ("mu_law", "a_law", "gsm")
+INTERNET = ("opus", "mp3", "vorbis")
 CHANNELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mu_law": mu_law,
     "a_law": a_law,
     "gsm": gsm,
     "opus": opus,
     "mp3": mp3,
+    "vorbis": vorbis,
 }

@@ -1,25 +1,56 @@
-"""The recordings that `sharpscope demo` brings along: game dialogue from Debian, without installing anything."""
+"""Recordings of human speech that Debian carries: game dialogue and voice prompts, without installing anything."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from sharpscope.errors import SharpscopeError
 
+
+class Package(NamedTuple):
+    """A package that holds recordings.
+
+    Attributes:
+        name: In Debian.
+        place: Folder under which its recordings go: a language, or a language and a speaker.
+        what: What is said, and how it was recorded.
+    """
+
+    name: str
+    place: str
+    what: str
+
+
 # Acted dialogue of one game in two languages: one is heard in training, the other only in a shifted set.
-PACKAGES = {"cs": "fillets-ng-data-cs", "nl": "fillets-ng-data-nl"}
+DIALOGUE = (
+    Package("fillets-ng-data-cs", "cs", "acted dialogue"),
+    Package("fillets-ng-data-nl", "nl", "acted dialogue"),
+)
+# Prompts of a telephone exchange: one professional speaker each, 8 kHz.
+PROMPTS = (
+    Package("asterisk-core-sounds-en-wav", "en/allison", "voice prompts, 8 kHz"),
+    Package("asterisk-core-sounds-es-wav", "es/allison", "voice prompts, 8 kHz"),
+    Package("asterisk-core-sounds-fr-wav", "fr/june", "voice prompts, 8 kHz"),
+    Package("asterisk-core-sounds-it-wav", "it/carlo", "voice prompts, 8 kHz"),
+    Package("asterisk-core-sounds-ru-wav", "ru/ivrvoice", "voice prompts, 8 kHz"),
+    Package("asterisk-prompt-it-menardi-wav", "it/menardi", "voice prompts, 8 kHz"),
+)
 # The letter in a file's name says who speaks: the two leads, the rest are many minor parts.
 ROLES = {"m": "small-fish", "v": "big-fish"}
 OWN_SPEECH = "or give a folder of your own recordings: sharpscope demo --speech DIR"
 
 
-def fetch_speech(folder: Path) -> list[str]:
-    """Fetch the demo's recordings with ``apt-get download`` and unpack them; nothing is installed.
+def fetch_speech(folder: Path, packages: Sequence[Package] = DIALOGUE) -> list[str]:
+    """Fetch recordings with ``apt-get download`` and unpack them; nothing is installed.
 
     Args:
-        folder: Where ``<language>/<speaker>/*.ogg`` and ``licences/`` go. What is there is not fetched again.
+        folder: Where ``<language>/<speaker>/*`` and ``licences/`` go. What is there is not fetched again.
+        packages: Which.
 
     Returns:
         One line per source: what it is, its version and under which licence.
@@ -27,29 +58,34 @@ def fetch_speech(folder: Path) -> list[str]:
     Raises:
         SharpscopeError: If there is no ``apt-get`` or it cannot fetch; says what to do instead.
     """
-    return [_fetch(package, language, folder) for language, package in PACKAGES.items()]
+    return [_fetch(package, folder) for package in packages]
 
 
-def _fetch(package: str, language: str, folder: Path) -> str:
-    licence = folder / "licences" / f"{package}.txt"
-    if not (folder / language).is_dir():
-        work = folder / f".{package}"
+def _fetch(package: Package, folder: Path) -> str:
+    licence = folder / "licences" / f"{package.name}.txt"
+    place = folder / package.place
+    if not place.is_dir():
+        work = folder / f".{package.name}"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
-        archive = _download(package, work)
+        archive = _download(package.name, work)
         unpacked = _run(["dpkg-deb", "-x", archive.name, "files"], work)
         if unpacked.returncode:
             raise SharpscopeError(f"{archive.name} cannot be unpacked ({_last_line(unpacked)}); {OWN_SPEECH}")
         licence.parent.mkdir(exist_ok=True)
-        copyright_file = work / "files" / "usr" / "share" / "doc" / package / "copyright"
+        copyright_file = work / "files" / "usr" / "share" / "doc" / package.name / "copyright"
         licence.write_text(
             f"source: {archive.name}\n\n{copyright_file.read_text(encoding='utf-8')}", encoding="utf-8"
         )
-        _sort(work, language).rename(folder / language)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        sort = _sort_dialogue if package in DIALOGUE else _sort_prompts
+        sort(work, package.place).rename(place)
         shutil.rmtree(work)
     text = licence.read_text(encoding="utf-8")
-    terms = "GPL-2" if "version 2 dated June, 1991" in text else "see its copyright file"
-    return f"{text.splitlines()[0].removeprefix('source: ')}: acted dialogue, {terms} ({licence})"
+    stated = re.search(r"^ ?License: *(\S+)", text, re.MULTILINE)
+    old = "GPL-2" if "version 2 dated June, 1991" in text else "see its copyright file"
+    terms = stated[1] if stated else old
+    return f"{text.splitlines()[0].removeprefix('source: ')}: {package.what}, {terms} ({licence})"
 
 
 def _download(package: str, work: Path) -> Path:
@@ -72,7 +108,7 @@ def _download(package: str, work: Path) -> Path:
     return archive
 
 
-def _sort(work: Path, language: str) -> Path:
+def _sort_dialogue(work: Path, language: str) -> Path:
     """Lay the files out as <speaker>/<level>_<name>."""
     ready = work / "ready"
     ready.mkdir()
@@ -83,6 +119,15 @@ def _sort(work: Path, language: str) -> Path:
         role = ROLES.get(parts[1] if len(parts) > 2 else "", "minor-parts")
         (ready / role).mkdir(exist_ok=True)
         shutil.copyfile(path, ready / role / f"{path.parent.parent.name}_{path.name}")
+    return ready
+
+
+def _sort_prompts(work: Path, _: str) -> Path:
+    """Lay the files out as <folder>_<name>; letters, digits and beeps are no sentences, but too short anyway."""
+    ready = work / "ready"
+    ready.mkdir()
+    for path in sorted((work / "files").rglob("*.wav")):
+        shutil.copyfile(path, ready / f"{path.parent.name}_{path.name}")
     return ready
 
 

@@ -23,7 +23,8 @@ def examples() -> dict[str, str]:
     """
     found = {}
     for folder in sorted(_FOLDER.iterdir()):
-        scripts = sorted(folder.glob("*.py"))
+        # What is run says what it shows; an example in one file may have any name.
+        scripts = sorted(folder.glob("*.py"), key=lambda path: path.name != "run.py")
         if scripts:
             first = ast.get_docstring(ast.parse(scripts[0].read_text(encoding="utf-8"))) or ""
             found[folder.name] = first.splitlines()[0].rstrip(".")

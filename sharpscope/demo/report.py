@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sharpscope.analysis.correlate import Correlation
-from sharpscope.demo.division import SHIFTS
+from sharpscope.demo.division import DEMO_PLANS
 from sharpscope.demo.run import DemoReport
 
 
@@ -19,6 +19,7 @@ def table(correlation: Correlation, sets: tuple[str, ...]) -> str:
     """
     rows = correlation.results
     found = correlation.table
+    what = {plan.name: plan.what for plan in DEMO_PLANS}
     lines = [f"{'set':<11}{'EER of the detectors':<24}{'Spearman':>9}{'p (Holm)':>10}  what is new in it"]
     for name in sets:
         rates = rows.loc[rows["set"] == name].drop_duplicates("checkpoint")["eer"] * 100
@@ -27,7 +28,7 @@ def table(correlation: Correlation, sets: tuple[str, ...]) -> str:
         cells = (
             [f"{one.iloc[0]['spearman']:.2f}", f"{one.iloc[0]['p_holm']:.2g}"] if len(one) else ["--", "--"]
         )
-        lines.append(f"{name:<11}{span:<24}{cells[0]:>9}{cells[1]:>10}  {SHIFTS[name]}")
+        lines.append(f"{name:<11}{span:<24}{cells[0]:>9}{cells[1]:>10}  {what[name]}")
     return "\n".join(lines)
 
 
@@ -58,9 +59,10 @@ def conclusion(report: DemoReport) -> str:
             f"correction. The plain loss on the same trials reaches {loss['spearman'].min():.2f} to "
             f"{loss['spearman'].max():.2f}.",
             f"How little that proves: {len(report.checkpoints)} tiny detectors, about {trials:.0f} trials a set "
-            "(an error rate is known to about 10 points), vocoders that nobody attacks with today. It shows that "
+            "(an error rate is known to about 6 points), vocoders that nobody attacks with today. It shows that "
             "the pipeline runs on real speech, and nothing about detectors that anyone uses.",
-            f"Left in {out}: corpus/ (with SOURCES.txt), checkpoints/, results.csv, correlation/ (tables, figures).",
+            f"Left in {out}: demo.png (all of it in one picture), corpus/ (with SOURCES.txt), checkpoints/, "
+            "results.csv, correlation/ (tables, figures).",
             f"Next: sharpscope correlate {out / 'results.csv'}    or your own detector: "
             f"sharpscope measure CHECKPOINT --sets seen={out / 'corpus' / 'seen.csv'}",
         ]

@@ -14,7 +14,7 @@ import torch
 from sharpscope.analysis.correlate import Correlation, correlate, write_correlation
 from sharpscope.demo.benchmark import build_benchmark
 from sharpscope.demo.debian import fetch_speech
-from sharpscope.demo.division import divide, size_of
+from sharpscope.demo.division import DEMO_PLANS, divide
 from sharpscope.demo.speech import find_recordings
 from sharpscope.demo.training import EPOCHS, population
 from sharpscope.errors import SharpscopeError, UsageError
@@ -179,13 +179,13 @@ def make_corpus(
     """
     sources = _sources(speech, fetched, say)
     recordings = find_recordings(fetched if speech is None else Path(speech), note=say)
-    division = divide(recordings, seed)
+    division = divide(recordings, seed, DEMO_PLANS)
     corpus.mkdir(exist_ok=True)
     (corpus / "SOURCES.txt").write_text("\n".join(sources) + "\n", encoding="utf-8")
     if (fetched / "licences").is_dir() and speech is None:
         shutil.copytree(fetched / "licences", corpus / "licences", dirs_exist_ok=True)
     say(f"{len(recordings)} pieces of speech; sets: {', '.join(division)}")
-    pairs = sum(size_of(name) for name in division)
+    pairs = sum(plan.pairs for plan in DEMO_PLANS if plan.name in division)
     with (
         ProcessPoolExecutor(
             workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
@@ -193,7 +193,7 @@ def make_corpus(
         progress(pairs, "pairs of trials", show=show_progress) as meter,
     ):
         meter.describe("human speech and its copies")
-        return build_benchmark(division, corpus, pool, seed=seed, meter=meter)
+        return build_benchmark(division, corpus, pool, plans=DEMO_PLANS, seed=seed, meter=meter)
 
 
 def _prepare(folder: Path, option: str) -> None:

@@ -15,9 +15,9 @@ from sharpscope.errors import UsageError
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3", ".opus")
 # Nothing that libsndfile reads; named so that a user hears why they were passed over.
 UNREADABLE = (".g722", ".sln", ".m4a", ".aac", ".wma")
-# Seconds: a piece gives one human and one spoofed trial of 1 to 2 s, so it has to hold twice that and some silence.
-SHORTEST_PIECE = 2.3
-LONGEST_PIECE = 5.0
+# Seconds: a piece gives one human and one spoofed trial of .7 to 1 s, so it has to hold twice that and some silence.
+SHORTEST_PIECE = 1.6
+LONGEST_PIECE = 2.4
 
 
 class Recording(NamedTuple):
@@ -69,7 +69,7 @@ def find_recordings(folder: Path, *, note: Callable[[str], None] = lambda _: Non
         note: Called with a line on every kind of file that was passed over.
 
     Returns:
-        Pieces of 2.3 to 5 s, sorted by path and time; shorter files are passed over, longer ones cut.
+        Pieces of 1.6 to 2.4 s, sorted by path and time; shorter files are passed over, longer ones cut.
 
     Raises:
         UsageError: If the folder is not there or holds nothing usable.

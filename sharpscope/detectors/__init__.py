@@ -17,6 +17,7 @@ from sharpscope.detectors.architectures import (
     specrnet,
     ssl_heads,
     tiny,
+    tiny_attention,
     tssdnet,
 )
 from sharpscope.detectors.detector import Detector
@@ -35,6 +36,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     **ssl_heads.ENTRIES,
     **nes2net.ENTRIES,
     **tiny.ENTRIES,
+    **tiny_attention.ENTRIES,
 }
 
 # The loader reads the registry, so it is imported once the registry stands.

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from sharpscope.analysis.correlation_table import correlation_of
 from sharpscope.errors import UsageError, unknown_name
 from sharpscope.figures import (
+    at_a_glance,
     curves,
     det,
     forest_plot,
@@ -55,6 +56,12 @@ def _scatter_caption(request: Request) -> str:
 
 
 PLOTS: dict[str, Kind] = {
+    "glance": Kind(
+        at_a_glance.glance_figure,
+        at_a_glance.glance_caption,
+        "how wrong detectors are per set, and whether the sharper ones are worse",
+        True,
+    ),
     "scatter": Kind(_scatter, _scatter_caption, "EER against a measure, a panel per set", True),
     "shift": Kind(
         shift_plot.shift_figure, shift_plot.shift_caption, "a measure per set, in-domain to most shifted"

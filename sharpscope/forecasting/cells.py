@@ -171,6 +171,7 @@ def _of_scores(
     checkpoints, sets = firsts["sha256"].tolist(), firsts["set"].tolist()
     scores: list[np.ndarray | None] = []
     at_home: dict[str, tuple[Scores, float]] = {}
+    home_trials: dict[str, str] = {}
     for row in firsts.to_dict("records"):
         found = None
         if records is not None:
@@ -179,6 +180,7 @@ def _of_scores(
         scores.append(None if found is None else found["score"].to_numpy(float))
         if row["set"] == home and found is not None:
             at_home[row["sha256"]] = _centred(found)
+            home_trials[row["sha256"]] = row["trials_hash"]
         if advance is not None:
             advance()
     moved = [
@@ -192,12 +194,18 @@ def _of_scores(
             yield dict.fromkeys(PREDICTORS, np.nan)
             continue
         checkpoint = checkpoints[place_of_own]
-        others = [
-            other
+        beside = [
+            (other, checkpoints[i])
             for i, other in enumerate(moved)
             if other is not None and alike[i] == alike[place_of_own] and checkpoints[i] != checkpoint
         ]
-        seen = Seen(own, at_home[checkpoint][0] if checkpoint in at_home else None, np.array(others))
+        own_home = at_home[checkpoint][0] if checkpoint in at_home else None
+        # Agreement at home is of pairs, so that all of them have to have heard the same trials there.
+        same_home = own_home is not None and all(
+            name in at_home and home_trials[name] == home_trials[checkpoint] for _, name in beside
+        )
+        others_home = [at_home[name][0] for _, name in beside] if same_home else []
+        seen = Seen(own, own_home, np.array([other for other, _ in beside]), others_home)
         yield {name: predictor.function(seen) for name, predictor in PREDICTORS.items()}
 
 

@@ -7,12 +7,12 @@ rate is 0; decisions are their signs. Where there is no in-domain set they stay 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
-from scipy.special import expit
+from scipy.special import expit, ndtr, ndtri
 
 from sharpscope.forecasting.mixture import fit_mixture, mixture_error
 from sharpscope.scoring.eer import equal_error_rate
@@ -26,11 +26,14 @@ class Seen(NamedTuple):
         scores: Shape (n,), on the target.
         home: On the in-domain set, with labels, or None.
         others: Shape (k, n): scores of other detectors for the same trials.
+        others_home: Their in-domain scores for the same trials as ``home``, in the same order; empty where one is not
+            known.
     """
 
     scores: np.ndarray
     home: Scores | None = None
     others: np.ndarray = np.zeros((0, 0))
+    others_home: Sequence[Scores] = ()
 
 
 class Predictor(NamedTuple):
@@ -165,7 +168,7 @@ def disagreement(seen: Seen) -> float:
         From 0 to 1; NaN without others.
 
     Source:
-        Jiang et al. (2022); Baek et al. (2022).
+        Jiang et al. (2022).
 
     Example:
         >>> disagreement(Seen(np.array([1.0, -1.0]), others=np.array([[2.0, 2.0], [3.0, -1.0]])))
@@ -174,6 +177,59 @@ def disagreement(seen: Seen) -> float:
     if not len(seen.others):
         return math.nan
     return float(((seen.others >= 0) != (seen.scores >= 0)).mean())
+
+
+def agreement_line(seen: Seen) -> float:
+    r"""In-domain accuracy carried along the line that agreement follows, in probits.
+
+    .. math:: \hat e = 1 - \Phi(a\,\Phi^{-1}(1 - e_h) + b), \qquad
+        (a, b) = \arg\min \sum_{i<j} \left(\Phi^{-1}(A^t_{ij}) - a\,\Phi^{-1}(A^h_{ij}) - b\right)^2
+
+    :math:`A_{ij}` is the share of trials on which detectors i and j decide alike, on the target and at home (there each
+    class weighs one half). Where accuracies lie on a line, agreements are found to lie on the same one, and those need
+    no labels. A share of 0 or 1 counts as half a trial away from it.
+
+    Args:
+        seen: The scores, in-domain ones, and those of at least two others on both sets.
+
+    Returns:
+        An error rate; NaN without an in-domain set, with fewer than two others, or where agreement at home is the same
+        for all pairs.
+
+    Source:
+        Baek et al. (2022), ALine-S.
+
+    Example:
+        On the very trials of home the line is the diagonal, and the error that of home:
+
+        >>> home = Scores(np.array([2.0, 1.0, 3.0, -1.0]), np.array([-2.0, -1.0, 1.0, -3.0]))
+        >>> others = [Scores(home.bonafide - shift, home.spoof - shift) for shift in (1.5, 2.5)]
+        >>> on_target = np.array([np.r_[one.bonafide, one.spoof] for one in others])
+        >>> round(agreement_line(Seen(np.r_[home.bonafide, home.spoof], home, on_target, others)), 6)
+        0.25
+    """
+    if seen.home is None or len(seen.others) < 2 or len(seen.others_home) != len(seen.others):
+        return math.nan
+    there = _agreements(
+        np.vstack([seen.scores, seen.others]), np.full(len(seen.scores), 1 / len(seen.scores))
+    )
+    at_home = np.array([_both(one) for one in (seen.home, *seen.others_home)])
+    here = _agreements(at_home, _home_weights(seen.home))
+    if np.ptp(here) < 1e-9:
+        return math.nan
+    slope, shift = np.polyfit(here, there, 1)
+    n = len(seen.home.bonafide) + len(seen.home.spoof)
+    right = float(np.clip(1 - in_domain_eer(seen), 0.5 / n, 1 - 0.5 / n))
+    return float(ndtr(-(slope * ndtri(right) + shift)))
+
+
+def _agreements(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the probit of the weighted share of equal decisions of each pair; scores of shape (detectors, trials)."""
+    signs = np.where(scores >= 0, 1.0, -1.0)
+    share = (1 + (signs * weights) @ signs.T) / 2
+    half = 0.5 / scores.shape[1]
+    found: np.ndarray = ndtri(np.clip(share[np.triu_indices(len(scores), 1)], half, 1 - half))
+    return found
 
 
 def transport_confidence(seen: Seen) -> float:
@@ -281,6 +337,12 @@ PREDICTORS: dict[str, Predictor] = {
     "disagreement": Predictor(
         disagreement, "share of decisions that other detectors do not share", "Jiang et al. (2022)"
     ),
+    "agreement_line": Predictor(
+        agreement_line,
+        "in-domain accuracy carried along the line that agreement of detectors follows",
+        "Baek et al. (2022)",
+        True,
+    ),
     "transport_confidence": Predictor(
         transport_confidence, "cost of carrying outputs to labels", "Lu et al. (2023)"
     ),
@@ -293,5 +355,5 @@ PREDICTORS: dict[str, Predictor] = {
     "in_domain_eer": Predictor(in_domain_eer, "error on the in-domain set", "Martin et al. (1997)", True),
 }
 # Predictors that are error rates; the model takes their logits.
-RATES = ("confidence", "confidence_difference", "thresholded_confidence", "disagreement", "transport_confidence",
-         "mixture_eer", "in_domain_eer")  # fmt: skip
+RATES = ("confidence", "confidence_difference", "thresholded_confidence", "disagreement", "agreement_line",
+         "transport_confidence", "mixture_eer", "in_domain_eer")  # fmt: skip

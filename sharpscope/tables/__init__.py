@@ -12,6 +12,8 @@ from sharpscope.errors import UsageError, unknown_name
 from sharpscope.files import replace_file
 from sharpscope.results.records import Records
 from sharpscope.results.table import read_results
+from sharpscope.scoring.errors import N_RESAMPLES
+from sharpscope.tables.error_rates import errors_table
 from sharpscope.tables.kinds import correlation_table, eer_table, recipe_table
 from sharpscope.tables.layout import Cell, Table
 
@@ -35,6 +37,7 @@ class Kind(NamedTuple):
 
 TABLES: dict[str, Kind] = {
     "eer": Kind(eer_table, "EER per checkpoint and set, with intervals"),
+    "errors": Kind(errors_table, "EER, DCF, Cllr, AUC, HTER and the gap, with intervals, from the scores"),
     "recipes": Kind(recipe_table, "recipes by architecture, paired tests against the baseline"),
     "correlations": Kind(correlation_table, "Spearman of each measure with EER, per set"),
 }
@@ -49,6 +52,9 @@ def table(
     preset: str | None = None,
     baseline: str = "",
     correlation: Any = None,
+    threshold_from: str | None = None,
+    by: str | None = None,
+    resamples: int = N_RESAMPLES,
 ) -> str:
     """Make one table of a results file.
 
@@ -60,6 +66,9 @@ def table(
         preset: Whose scoring; None takes the table's first.
         baseline: Recipe that others are compared with.
         correlation: What `correlate` returned; computed when needed and None.
+        threshold_from: Of ``errors``: in-domain set of the threshold for HTER; None takes the table's.
+        by: Of ``errors``: "attack" or "codec" adds a line for each.
+        resamples: Of ``errors``: draws for the intervals; 0 gives none.
 
     Returns:
         The text.
@@ -75,7 +84,14 @@ def table(
     rows = results if isinstance(results, pd.DataFrame) else read_results(results)
     records = None if isinstance(results, pd.DataFrame) else Records.beside(results)
     made = TABLES[kind].function(
-        rows, preset=preset, baseline=baseline, correlation=correlation, records=records
+        rows,
+        preset=preset,
+        baseline=baseline,
+        correlation=correlation,
+        records=records,
+        threshold_from=threshold_from,
+        by=by,
+        resamples=resamples,
     )
     text = made.latex() if format == "latex" else made.markdown()
     if out is not None:

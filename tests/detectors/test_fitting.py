@@ -100,6 +100,7 @@ class Drawn(TorchFunctionMode):
         ("rawnet2", {}, 0),
         ("tiny", {}, 0),
         ("tiny-gru", {}, 0),
+        ("tiny-attention", {}, 0),
         # Into the product of direction and length of its normalised filters, which is thrown away in any case.
         ("ssl-linear", SMALL, 16 * 8 * 8),
         ("ssl-linear", {**SMALL, "kind": "wavlm"}, 16 * 8 * 8),

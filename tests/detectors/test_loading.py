@@ -1,7 +1,9 @@
 """Detectors: conventions, resolution, a user's own network, preflight, recurrent layers."""
 
 import dataclasses
+import itertools
 import json
+import math
 import runpy
 import warnings
 from pathlib import Path
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sharpscope.detectors import ARCHITECTURES, Detector, DetectorSpec, build, load_detector
+from sharpscope.detectors.architectures.tiny_attention import TinyAttention
 from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.detectors.table import PAGE, page
 from sharpscope.errors import SharpscopeError, UsageError
@@ -149,9 +152,16 @@ def test_a_record_states_conventions(tmp_path: Path) -> None:
     assert (spec.n_samples, spec.padding, spec.polarity_source) == (16_000, "zero", "architecture")
 
 
-@pytest.mark.parametrize("arch", ["tiny", "tiny-gru"])
 @pytest.mark.parametrize(
-    "arguments", [{}, {"width": 8, "depth": 2, "norm": "group"}, {"norm": "none", "bands": 20}]
+    ("arch", "arguments"),
+    [
+        *itertools.product(
+            ["tiny", "tiny-gru"],
+            [{}, {"width": 8, "depth": 2, "norm": "group"}, {"norm": "none", "bands": 20}],
+        ),
+        ("tiny-attention", {}),
+        ("tiny-attention", {"width": 6, "bands": 21, "model": 12, "heads": 3}),
+    ],
 )
 def test_tiny_detectors(arch: str, arguments: dict[str, Any], tmp_path: Path) -> None:
     network = build(arch, arguments)
@@ -164,6 +174,24 @@ def test_tiny_detectors(arch: str, arguments: dict[str, Any], tmp_path: Path) ->
     assert found.live.dead == found.live.frozen == []
     for length in (4_000, 16_000, 64_000):
         assert loaded(torch.randn(2, length, dtype=torch.float64)).shape == (2, 2)
+
+
+def test_attention_of_the_tiny_network_is_what_loops_over_frames_give() -> None:
+    torch.manual_seed(0)
+    network = TinyAttention(width=4, bands=16, model=6, heads=2).double()
+    frames = torch.randn(2, 5, 6, dtype=torch.float64)
+    found = network._attend(frames)
+    query, key, value = (network.query_key_value(frames)[..., 6 * i : 6 * i + 6] for i in range(3))
+    for trial, frame in itertools.product(range(2), range(5)):
+        heads = []
+        for head in (slice(0, 3), slice(3, 6)):
+            sizes = [
+                math.exp(float(query[trial, frame, head] @ key[trial, k, head]) / 3**0.5) for k in range(5)
+            ]
+            heads.append(sum(s / sum(sizes) * value[trial, k, head] for k, s in enumerate(sizes)))
+        torch.testing.assert_close(found[trial, frame], network.mix(torch.cat(heads)))
+    with pytest.raises(UsageError, match="heads is 4 and model 6"):
+        TinyAttention(model=6, heads=4)
 
 
 def test_users_own_networks(tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,10 @@ from sharpscope.cli import main
 def test_every_picture_of_the_gallery_is_there_and_no_other() -> None:
     shown = set(pictures(PAGE.read_text(encoding="utf-8")))
     readme = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
-    miniature = (PAGE.parent / "paper_in_miniature.md").read_text(encoding="utf-8")
+    study = (PAGE.parent / "study.md").read_text(encoding="utf-8")
     there = {path.stem for path in PICTURES.glob("*.png")}
     assert shown <= there
-    assert {name for name in there if f"gallery/{name}.png" not in readme + miniature} <= shown
+    assert {name for name in there if f"gallery/{name}.png" not in readme + study} <= shown
 
 
 def test_every_command_of_the_gallery_parses() -> None:

@@ -20,7 +20,10 @@ def seen(seed: int = 0, n: int = 60) -> Seen:
     rng = np.random.default_rng(seed)
     home = Scores(1.5 + rng.normal(size=40), -1.5 + rng.normal(size=25))
     scores = np.concatenate([1 + rng.normal(size=n // 2), -1 + rng.normal(size=n - n // 2)])
-    return Seen(scores, home, scores + rng.normal(size=(3, n)))
+    others_home = [
+        Scores(home.bonafide + rng.normal(size=40), home.spoof + rng.normal(size=25)) for _ in range(3)
+    ]
+    return Seen(scores, home, scores + rng.normal(size=(3, n)), others_home)
 
 
 def sure(s: float) -> float:
@@ -68,6 +71,55 @@ def slow_disagreement(found: Seen) -> float:
     return float(np.mean(rates))
 
 
+def slow_line(found: Seen) -> float:
+    """Least squares over pairs of detectors, agreement counted trial by trial."""
+    assert found.home is not None
+    homes = [found.home, *found.others_home]
+    targets = [found.scores, *found.others]
+    x, y = [], []
+    for i, j in itertools.combinations(range(4), 2):
+        parts = [
+            np.mean([(a >= 0) == (b >= 0) for a, b in zip(one, other, strict=True)])
+            for one, other in ((homes[i].bonafide, homes[j].bonafide), (homes[i].spoof, homes[j].spoof))
+        ]
+        x.append(stats.norm.ppf(sum(parts) / 2))
+        y.append(stats.norm.ppf(np.mean((targets[i] >= 0) == (targets[j] >= 0))))
+    line = stats.linregress(x, y)
+    return float(stats.norm.sf(line.slope * stats.norm.ppf(1 - home_error(found)) + line.intercept))
+
+
+def test_the_line_of_agreement_is_that_of_exact_probabilities_and_better_than_the_error_at_home() -> None:
+    rng = np.random.default_rng(5)
+    truth = np.repeat([1.0, -1.0], 4000)
+    quality = np.array([0.8, 1.1, 1.4, 1.7, 2.0])
+    noise = [rng.normal(size=(5, 8000)) for _ in range(2)]
+    home, target = (
+        truth * quality[:, None] * share + own for share, own in zip((1.0, 0.5), noise, strict=True)
+    )
+    homes = [Scores(row[:4000], row[4000:]) for row in home]
+    right = [stats.norm.cdf(quality * share) for share in (1.0, 0.5)]
+    # Independent noise: two detectors agree where both are right or both are wrong.
+    x, y = (
+        [
+            stats.norm.ppf(a[i] * a[j] + (1 - a[i]) * (1 - a[j]))
+            for i, j in itertools.combinations(range(5), 2)
+        ]
+        for a in right
+    )
+    slope, shift = np.polyfit(x, y, 1)
+    for i in range(5):
+        others = [k for k in range(5) if k != i]
+        told = PREDICTORS["agreement_line"].function(
+            Seen(target[i], homes[i], target[others], [homes[k] for k in others])
+        )
+        assert abs(told - stats.norm.sf(slope * quality[i] + shift)) < 0.02
+        assert abs(told - (1 - right[1][i])) < abs((1 - right[0][i]) - (1 - right[1][i]))
+    lone = Seen(target[0], homes[0], target[1:2], homes[1:2])
+    assert math.isnan(PREDICTORS["agreement_line"].function(lone))
+    unheard = Seen(target[0], homes[0], target[1:], homes[1:3])
+    assert math.isnan(PREDICTORS["agreement_line"].function(unheard))
+
+
 def slow_transport(found: Seen) -> float:
     """The cheapest assignment, by linear programming."""
     p = 1 / (1 + np.exp(-found.scores))
@@ -96,6 +148,7 @@ SLOW: dict[str, Callable[[Seen], float]] = {
     "confidence_difference": slow_difference,
     "thresholded_confidence": slow_thresholded,
     "disagreement": slow_disagreement,
+    "agreement_line": slow_line,
     "transport_confidence": slow_transport,
     "score_distance": slow_distance,
     "in_domain_eer": home_error,

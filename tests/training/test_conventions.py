@@ -23,6 +23,7 @@ SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "i
 FAMILIES = {
     "tiny": {"width": 4, "depth": 2, "bands": 8},
     "tiny-gru": {},
+    "tiny-attention": {},
     "aasist-l": {},
     "rawnet2": {},
     "lfcc-lcnn-lstm": {},

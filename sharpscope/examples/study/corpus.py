@@ -1,0 +1,73 @@
+"""The sets of the study: which recordings, vocoders and channels each is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from sharpscope.demo.benchmark import build_benchmark
+from sharpscope.demo.channels import INTERNET, TELEPHONE
+from sharpscope.demo.debian import DIALOGUE, PROMPTS, fetch_speech
+from sharpscope.demo.division import NOISES, SetPlan, share_out
+from sharpscope.demo.speech import Recording, find_recordings
+from sharpscope.demo.synthesis import UNSEEN
+from sharpscope.progress import progress
+
+PAIRS = 400
+IN_DOMAIN = "seen"
+# Acted dialogue in Czech and Dutch is at home; the prompts' speakers, languages and lines are all new.
+HOME = ("cs", "nl")
+# Training hears wide and narrow bands, or a line of 4 kHz alone would hide all that it learnt.
+BANDS = ("", "", "narrow")
+PLANS = (
+    SetPlan("train", 900, "home", "what the detectors hear", ways=BANDS, fewest=400, repeats=2),
+    SetPlan("dev", 100, "home", "chooses the epoch", ways=BANDS, fewest=100),
+    SetPlan(
+        IN_DOMAIN, PAIRS, "home", "other recordings of the speakers and vocoders of training", ways=BANDS
+    ),
+    SetPlan("inverted", PAIRS, "home", "Griffin-Lim of another make", methods=("inverted",), ways=BANDS),
+    SetPlan("converted", PAIRS, "home", "WORLD with other voices", methods=("converted",), ways=BANDS),
+    SetPlan("telephone", PAIRS, "home", "mu-law, A-law and GSM", ways=TELEPHONE),
+    SetPlan("internet", PAIRS, "home", "Opus, MP3 and Vorbis", ways=INTERNET),
+    SetPlan("noise", PAIRS, "home", "white and pink noise, other voices", ways=NOISES),
+    SetPlan("rooms", PAIRS, "home", "echoing rooms", ways=("room",)),
+    SetPlan("prompts", PAIRS, "en fr", "professional speakers, English and French, 4 kHz", ways=("narrow",)),
+    SetPlan("prompts_noise", PAIRS, "en fr", "the same in noise", ways=tuple(f"{n}+narrow" for n in NOISES)),
+    SetPlan(
+        "prompts_attacks", PAIRS, "es ru", "Spanish and Russian, unheard vocoders", tuple(UNSEEN), ("narrow",)
+    ),
+    SetPlan("prompts_codecs", PAIRS, "es ru", "Spanish and Russian, mu-law and GSM", ways=("mu_law", "gsm")),
+    SetPlan("prompts_rooms", PAIRS, "it", "Italian in echoing rooms", ways=("room+narrow",)),
+)
+SETS = tuple(plan.name for plan in PLANS[2:])
+SHIFTED = SETS[1:]
+
+
+def pools_of(recordings: Sequence[Recording]) -> dict[str, list[Recording]]:
+    """Sort recordings into pools that share no speaker."""
+    found: dict[str, list[Recording]] = {plan.pool: [] for plan in PLANS}
+    for recording in recordings:
+        language = recording.language
+        pool = "home" if language in HOME else next((p for p in found if language in p.split()), None)
+        if pool is not None:
+            found[pool].append(recording)
+    return found
+
+
+def make_corpus(out: Path, seed: int, jobs: int) -> dict[str, Path]:
+    """Fetch recordings and write every set that is not there yet; return the protocols."""
+    sources = fetch_speech(out / "speech", DIALOGUE + PROMPTS)
+    corpus = out / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    (corpus / "SOURCES.txt").write_text("\n".join(sources) + "\n", encoding="utf-8")
+    division = share_out(pools_of(find_recordings(out / "speech")), PLANS, seed)
+    spawn = get_context("spawn")
+    with (
+        ProcessPoolExecutor(jobs, spawn, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+        progress(sum(plan.pairs for plan in PLANS), "pairs of trials") as meter,
+    ):
+        return build_benchmark(division, corpus, pool, plans=PLANS, seed=seed, meter=meter)

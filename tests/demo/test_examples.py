@@ -1,0 +1,100 @@
+"""The examples that are programs: what they promise about their own design, and what they do with odd files."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+import torch
+from results_tables import make_results
+
+from sharpscope.detectors import build
+from sharpscope.detectors.reading import write_checkpoint
+from sharpscope.results.table import append_results
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "sharpscope" / "examples"
+
+
+def module(folder: str, name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Load a file of an example as running it would."""
+    monkeypatch.syspath_prepend(str(EXAMPLES / folder))
+    for sibling in ("corpus", "population", "page"):
+        monkeypatch.delitem(sys.modules, sibling, raising=False)
+    spec = importlib.util.spec_from_file_location(f"{folder}_{name}", EXAMPLES / folder / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def test_the_study_is_as_large_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = module("study", "corpus", monkeypatch)
+    population = module("study", "population", monkeypatch)
+    assert all(plan.pairs >= 400 for plan in corpus.PLANS if plan.name in corpus.SETS)
+    assert len(corpus.SHIFTED) == 11
+    recipes = population.recipes(tmp_path)
+    assert len(recipes) == len({repr(recipe.values) for recipe in recipes.values()}) == 72
+    for arch, arguments in population.ARCHITECTURES.items():
+        assert 20_000 <= sum(p.numel() for p in build(arch, arguments).parameters()) <= 200_000
+    # Pairs: an architecture and a seed are one setting, whatever the method.
+    settings = {(r.seed, r["optimizer"]["lr"], r["augment"]["noise"]) for r in recipes.values()}
+    assert len(settings) == len({seed for seed, *_ in settings}) == 4
+    held = {plan.name for plan in corpus.PLANS if plan.pool == "home"}
+    assert {"train", "dev", "seen"} <= held
+    assert not any(name.startswith("prompts") for name in held)
+
+
+def test_a_study_that_is_measured_is_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = module("study", "run", monkeypatch)
+    path = tmp_path / "results.csv"
+    assert not run.is_measured(2, path)
+    rows = make_results(sets=run.SETS, seeds=(0,))
+    append_results(path, rows.to_dict("records"))
+    n = rows["sha256"].nunique()
+    assert run.is_measured(n, path)
+    assert not run.is_measured(n + 1, path)
+    path.unlink()
+    append_results(path, rows.iloc[1:].to_dict("records"))
+    assert not run.is_measured(n, path)
+
+
+def test_who_did_not_learn_is_told_by_the_dev_set_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = module("study", "page", monkeypatch)
+    rows = make_results(seeds=(0, 1))
+    append_results(tmp_path / "results.csv", rows.to_dict("records"))
+    runs = rows[["arch", "recipe", "seed"]].drop_duplicates()
+    for place, run in enumerate(runs.to_dict("records")):
+        folder = tmp_path / "checkpoints" / f"{run['arch']}-{run['recipe']}-{int(run['seed'])}"
+        folder.mkdir(parents=True)
+        (folder / "done.json").write_text(f'{{"dev_eer": {0.36 if place == 0 else 0.35}}}')
+    kept = page.learnt(tmp_path)
+    lost = rows.merge(runs.iloc[:1], on=["arch", "recipe", "seed"])
+    assert set(kept["sha256"]) == set(rows["sha256"]) - set(lost["sha256"])
+    assert len(kept) == len(rows) - len(lost)
+    assert isinstance(kept, pd.DataFrame)
+
+
+def test_published_weights_are_taken_once_and_others_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published = module("published_detectors", "run", monkeypatch)
+    torch.manual_seed(0)
+    for name in ("a", "c"):
+        write_checkpoint(tmp_path / f"{name}.pt", build("tiny").state_dict(), {"arch": "tiny"})
+    (tmp_path / "b.pt").write_bytes((tmp_path / "a.pt").read_bytes())
+    (tmp_path / "page.pth").write_text("<html>404</html>")
+    (tmp_path / "README.md").write_text("weights")
+    assert published.readable(tmp_path) == [tmp_path / "a.pt", tmp_path / "c.pt"]
+    said = capsys.readouterr().out
+    assert f"{tmp_path / 'b.pt'} gives the same logits as {tmp_path / 'a.pt'}" in said
+    assert "page.pth" in said
+    assert "README" not in said
