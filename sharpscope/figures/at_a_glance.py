@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sharpscope.analysis.correlation_table import per_set
-from sharpscope.errors import UsageError
+from sharpscope.figures.forest_plot import of_measure
 from sharpscope.figures.request import Request
 from sharpscope.figures.style import BAND, GREY, INK, PALETTE
 from sharpscope.results import selection
@@ -33,10 +33,9 @@ def glance_figure(request: Request) -> Figure:
     Raises:
         UsageError: If the table of correlations has no row of that measure.
     """
-    found = _of_measure(request).set_index("panel")
+    rows = request.rows()
+    found = per_set(of_measure(request)).set_index("panel")
     results, venue = request.results, request.venue
-    rows = results.drop_duplicates(["sha256", "set", "subset"])
-    rows = rows.assign(panel=selection.panel_names(rows))
     names = [name for name in selection.in_order(rows["panel"], results) if name in found.index]
     figure = Figure(figsize=(venue.text, REST + ROW * len(names)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1.15, 1]})
@@ -53,18 +52,6 @@ def glance_figure(request: Request) -> Figure:
     left.set_title(f"How often are {n} wrong?", loc="left", fontsize=venue.size + 1)
     right.set_title("Are the sharper ones worse?", loc="left", fontsize=venue.size + 1)
     return figure
-
-
-def _of_measure(request: Request) -> pd.DataFrame:
-    """Return the rows of the correlation table about one set and the measure that is shown."""
-    variant = request.variant
-    rows = per_set(request.correlation) if request.correlation is not None else pd.DataFrame()
-    if len(rows):
-        is_own = selection.same(rows["rho"].astype(float), variant.rho)
-        rows = rows[(rows["measure"] == variant.measure) & is_own]
-    if rows.empty:
-        raise UsageError(f"the table of correlations has no {variant.named()}; give one that has")
-    return rows
 
 
 def _errors(ax: Axes, rows: pd.DataFrame, names: list[str]) -> None:
@@ -84,7 +71,7 @@ def _correlations(ax: Axes, found: pd.DataFrame, names: list[str]) -> None:
     """Draw the correlation from different trials filled, that from the same trials hollow."""
     ax.axvline(0, color=GREY, linewidth=0.8)
     for place, name in enumerate(names):
-        row: dict[str, Any] = found.loc[name].to_dict()
+        row: dict[Any, Any] = found.loc[name].to_dict()
         value, low, high = (float(row[c]) for c in ("spearman", "spearman_low", "spearman_high"))
         same = float(row["spearman_same_trials"]) if "spearman_same_trials" in row else math.nan
         if math.isfinite(low) and math.isfinite(high):
@@ -109,7 +96,7 @@ def glance_caption(request: Request) -> str:
     Returns:
         What is shown, of how many, and how many correlations stand.
     """
-    rows = _of_measure(request)
+    rows = per_set(of_measure(request))
     firm = int((rows["p_holm"] <= 0.05).sum())
     return (
         f"Left: equal error rates of {counted(request.results['sha256'].nunique(), 'detector')}. Right: Spearman's "

@@ -101,7 +101,7 @@ def forest_figure(request: Request) -> Figure:
     Returns:
         The figure.
     """
-    rows = _chosen(request)
+    rows = of_measure(request)
     count = len(rows)
     wide = max(len(str(name)) for name in per_set(rows)["panel"]) > 14
     width = request.venue.text if wide else request.venue.column
@@ -111,7 +111,18 @@ def forest_figure(request: Request) -> Figure:
     return figure
 
 
-def _chosen(request: Request) -> pd.DataFrame:
+def of_measure(request: Request) -> pd.DataFrame:
+    """Return the rows of the table of correlations that are about the measure shown.
+
+    Args:
+        request: What is drawn.
+
+    Returns:
+        Its rows, of every scope.
+
+    Raises:
+        UsageError: If there is none.
+    """
     table = request.correlations()
     keep = (table["measure"] == request.variant.measure) & selection.same(table["rho"], request.variant.rho)
     for column, value in (("m", request.variant.m), ("preset", request.variant.preset)):
@@ -131,7 +142,7 @@ def forest_caption(request: Request) -> str:
     Returns:
         The caption.
     """
-    rows = _chosen(request)
+    rows = of_measure(request)
     joint = rows[rows["scope"] == JOINT] if "scope" in rows else rows.iloc[:0]
     pooled = (
         " Diamond: mean over sets; its p permutes checkpoints in all sets at once, since sets share them."

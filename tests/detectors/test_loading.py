@@ -179,6 +179,7 @@ def test_tiny_detectors(arch: str, arguments: dict[str, Any], tmp_path: Path) ->
 def test_attention_of_the_tiny_network_is_what_loops_over_frames_give() -> None:
     torch.manual_seed(0)
     network = TinyAttention(width=4, bands=16, model=6, heads=2).double()
+    network.requires_grad_(False)
     frames = torch.randn(2, 5, 6, dtype=torch.float64)
     found = network._attend(frames)
     query, key, value = (network.query_key_value(frames)[..., 6 * i : 6 * i + 6] for i in range(3))
