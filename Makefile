@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One process a core and one thread each: networks this small only wait for their threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
-.PHONY: help setup demo test check bench docs clean
+.PHONY: help setup demo test check bench gallery notebook docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -38,8 +38,15 @@ check: setup  ## lint, format, types, tests with doctests, warnings as errors
 bench: setup  ## speed against a slow reference, ratios measured in one run
 	$(BIN)/python -m benchmarks
 
+gallery: setup  ## draw the pictures of the gallery anew from the detectors of the demo, into gallery/
+	mkdir -p gallery
+	test -e gallery/demo/results.csv || $(BIN)/sharpscope demo --out gallery/demo
+	$(BIN)/python docs_build/gallery.py gallery
+
+notebook: setup  ## run the tutorial's notebook anew; WORK holds weights/ and minibench/, which the page describes
+	$(BIN)/python docs_build/notebook.py $(WORK)
+
 docs: setup  ## the documentation, into site/
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## remove .venv and caches

@@ -7,6 +7,7 @@ audio is made. Without a GPU it runs in reduced form, which shows that it works 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import resource
 import subprocess
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 import sharpscope
 from benchmarks.__main__ import machine
@@ -33,8 +35,13 @@ from sharpscope.measures import MEASURES
 from sharpscope.measures.group import Arithmetic, Group
 from sharpscope.measures.precision import exact_arithmetic
 
-# No part starts later than this, so that the whole ends within 8 minutes.
+# No part starts later than this, and none of those takes a minute, so that the whole ends within 8 minutes.
 BUDGET = 400.0
+SAMPLES = 64_600
+# Of a layer of the network that is nearly all weights.
+WIDE = 2048
+# What a program of its own may take; there are two of them.
+OWN_PROGRAM = 60.0
 XLSR = {
     "kind": "wav2vec2",
     "hidden_size": 1024,
@@ -59,23 +66,24 @@ def clock(device: str) -> float:
     return time.perf_counter()
 
 
+@functools.lru_cache(maxsize=1)
 def network(arch: str, device: str) -> Detector:
-    """An architecture with seeded random weights on a device."""
+    """An architecture with seeded random weights on a device; drawing those of XLS-R takes longer than a part may."""
     torch.manual_seed(0)
     arguments = XLSR if arch == "ssl-aasist" else {}
     module = ARCHITECTURES[arch].build(**arguments)
-    return sharpscope.as_detector(module, name=arch, spec={"n_samples": 64_600}, device=device)
+    return sharpscope.as_detector(module, name=arch, spec={"n_samples": SAMPLES}, device=device)
 
 
-def noise(n: int, samples: int = 64_600) -> tuple[np.ndarray, list[int]]:
+def noise(n: int, samples: int | None = None) -> tuple[np.ndarray, list[int]]:
     """Trials and labels, half of each class."""
-    waves = 0.05 * np.random.default_rng(0).standard_normal((n, samples))
+    waves = 0.05 * np.random.default_rng(0).standard_normal((n, samples or SAMPLES))
     return waves.astype(np.float32), [1, 0] * (n // 2)
 
 
 def group_of_noise(detector: Detector, m: int, **how: Any) -> Callable[..., Group]:
     """Look at a detector once; return what makes a group of m trials on its device."""
-    waves, labels = noise(m, detector.spec.n_samples or 64_600)
+    waves, labels = noise(m, detector.spec.n_samples)
     there = torch.from_numpy(waves).to(detector.device)
     target = torch.tensor(labels, device=detector.device)
     look = first_look(detector, there[:2], target[:2], m)
@@ -116,6 +124,7 @@ def throughput(arch: str, device: str, m: int, groups: int) -> dict[str, Any]:
     start = clock(device)
     batch = int(measure().table["batch_size"].iloc[0])
     seconds = clock(device) - start
+    held = peak(device)
     make = group_of_noise(detector, m)
     make()
     start = clock(device)
@@ -133,9 +142,43 @@ def throughput(arch: str, device: str, m: int, groups: int) -> dict[str, Any]:
         "seconds": seconds,
         "trials_per_second": m * groups / seconds,
         "busy_share": min(1.0, alone / seconds),
-        "peak_bytes": peak(device),
+        "peak_bytes": held,
+        "peak_over_plan": held / planned["bytes"],
         "weights_bytes": weights,
         "plan": {"seconds": planned["seconds"], "bytes": planned["bytes"]},
+    }
+
+
+def kernels(arch: str, device: str, m: int, groups: int) -> dict[str, Any]:
+    """The share of a measurement in which a kernel runs, as torch's profiler counts it, and which take most."""
+    detector, data = network(arch, device), noise(m * groups)
+    there = ProfilerActivity.CPU if device == "cpu" else ProfilerActivity.CUDA
+
+    def measure() -> None:
+        sharpscope.measure(
+            detector,
+            {"noise": data},
+            m=m,
+            measures=list(NAMES),
+            rho=[0.05, 0.01],
+            device=device,
+            show_progress=False,
+        )
+
+    measure()
+    with profile(activities=[there]) as seen:
+        start = clock(device)
+        measure()
+        seconds = clock(device) - start
+    spent = {
+        event.key: (event.self_cpu_time_total if device == "cpu" else event.self_device_time_total) / 1e6
+        for event in seen.key_averages()
+    }
+    most = sorted(spent, key=lambda name: -spent[name])[:5]
+    return {
+        "seconds": seconds,
+        "kernel_share": sum(spent.values()) / seconds,
+        "most": {name[:60]: spent[name] / seconds for name in most},
     }
 
 
@@ -176,9 +219,9 @@ def batches(arch: str, device: str, m: int) -> dict[str, Any]:
 def copies(device: str, m: int, layers: int) -> dict[str, Any]:
     """Peak memory of the default measures in copies of the weights, on a network that is nearly all weights."""
     module = torch.nn.Sequential(
-        *(torch.nn.Linear(2048, 2048) for _ in range(layers)), torch.nn.Linear(2048, 2)
+        *(torch.nn.Linear(WIDE, WIDE) for _ in range(layers)), torch.nn.Linear(WIDE, 2)
     )
-    detector = sharpscope.as_detector(module, name="wide", spec={"n_samples": 2048}, device=device)
+    detector = sharpscope.as_detector(module, name="wide", spec={"n_samples": WIDE}, device=device)
     weights = sum(p.numel() * p.element_size() for p in module.parameters())
     with watched(device) as memory:
         make = group_of_noise(detector, m)
@@ -250,7 +293,12 @@ def processes(arch: str, device: str, n: int) -> dict[str, Any]:
             ]
             command += ["--device", "cpu" if device == "cpu" else "auto", "--rho=0.05"]
             start = time.perf_counter()
-            done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+            try:
+                done = subprocess.run(
+                    command, capture_output=True, text=True, timeout=OWN_PROGRAM, check=False
+                )
+            except subprocess.TimeoutExpired:
+                return {**found, "failed": f"{world} processes took more than {OWN_PROGRAM:.0f} s"}
             if done.returncode:
                 return {"failed": done.stderr[-400:]}
             found[f"{world} processes"] = time.perf_counter() - start
@@ -261,10 +309,11 @@ def processes(arch: str, device: str, n: int) -> dict[str, Any]:
 
 def training(arch: str, device: str, n: int, steps: int) -> dict[str, Any]:
     """Steps per second of AdamW and of SAM around it."""
-    with torch.device(device):
-        waves, labels = 0.05 * torch.randn(n, 64_600), torch.arange(n) % 2
-        methods = {name: stepper(name, arch, waves, labels) for name in ("adamw", "sam")}
+    generator = torch.Generator().manual_seed(0)
+    waves = (0.05 * torch.randn(n, SAMPLES, generator=generator)).to(device)
+    labels = (torch.arange(n) % 2).to(device)
     found = {}
+    methods = {name: stepper(name, arch, waves, labels) for name in ("adamw", "sam")}
     for name, step in methods.items():
         step()
         start = clock(device)
@@ -280,6 +329,7 @@ def parts(device: str, reduced: bool) -> dict[str, Callable[[], dict[str, Any]]]
         return {
             "copies of the weights": lambda: copies(device, 4, 12),
             "throughput tiny": lambda: throughput("tiny", device, 4, 16),
+            "kernels tiny": lambda: kernels("tiny", device, 4, 4),
             "arithmetic tiny": lambda: arithmetic("tiny", device, 4),
             "batches tiny": lambda: batches("tiny", device, 4),
             "processes tiny": lambda: processes("tiny", device, 8),
@@ -287,12 +337,13 @@ def parts(device: str, reduced: bool) -> dict[str, Callable[[], dict[str, Any]]]
         }
     return {
         "throughput aasist": lambda: throughput("aasist", device, 32, 8),
+        "kernels aasist": lambda: kernels("aasist", device, 32, 2),
+        "arithmetic aasist": lambda: arithmetic("aasist", device, 32),
+        "batches aasist": lambda: batches("aasist", device, 32),
         "throughput rawnet2": lambda: throughput("rawnet2", device, 32, 8),
         "throughput ssl-aasist": lambda: throughput("ssl-aasist", device, 32, 2),
-        "copies of the weights": lambda: copies(device, 4, 64),
-        "arithmetic aasist": lambda: arithmetic("aasist", device, 32),
         "arithmetic ssl-aasist": lambda: arithmetic("ssl-aasist", device, 8),
-        "batches aasist": lambda: batches("aasist", device, 32),
+        "copies of the weights": lambda: copies(device, 4, 64),
         "training aasist": lambda: training("aasist", device, 24, 10),
         "processes aasist": lambda: processes("aasist", device, 64),
     }
@@ -318,6 +369,7 @@ def run(device: str = "auto", out: Path = Path("gpu.json"), reduced: bool = Fals
                 found[part] = {"failed": f"{type(error).__name__}: {error}"}
             if device != "cpu":
                 torch.cuda.empty_cache()
+                torch.cuda.reset_peak_memory_stats(device)
         print(f"{part} ({time.perf_counter() - begun:.0f} s): {json.dumps(found[part])}", flush=True)
         out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"{out}: written after {time.perf_counter() - started:.0f} s")

@@ -36,9 +36,9 @@ def rounds(methods: dict[str, Callable[[], Tensor]], count: int) -> dict[str, li
 
 
 def stepper(name: str, arch: str, waves: Tensor, labels: Tensor) -> Callable[[], Tensor]:
-    """Return a function that takes one step; `adamw` is the base optimiser without anything around it."""
+    """Return a function that takes one step where the waves lie; `adamw` is the base optimiser alone."""
     torch.manual_seed(0)
-    network: nn.Module = ARCHITECTURES[arch].build().train()
+    network: nn.Module = ARCHITECTURES[arch].build().train().to(waves.device)
     base = torch.optim.AdamW(network.parameters(), lr=1e-4)
 
     def gradient() -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import datetime
+import itertools
 import os
 import sys
 from typing import Any, NamedTuple
@@ -111,6 +112,27 @@ def this_share() -> Share:
     return Share(rank, world, local)
 
 
+_meetings = itertools.count()
+
+
+def join_processes(backend: str, patience: datetime.timedelta | None = None) -> None:
+    """Meet the processes that torchrun started, also for a second time in one program.
+
+    Processes find each other by addresses in a common store. A group that was left leaves its own there, and whoever
+    meets again under the same name would call at closed doors; so every meeting has a number.
+
+    Args:
+        backend: "gloo" or "nccl".
+        patience: How long to wait for the others, here and in every exchange; None takes the backend's own.
+    """
+    more: dict[str, Any] = {} if patience is None else {"timeout": patience}
+    # Of its names torch's annotations know only some.
+    meeting: Any = torch.distributed
+    store, rank, world = next(meeting.rendezvous("env://", **more))
+    numbered = meeting.PrefixStore(f"sharpscope/{next(_meetings)}", store)
+    meeting.init_process_group(backend, store=numbered, rank=rank, world_size=world, **more)
+
+
 def gather(share: Share, value: Any) -> list[Any] | None:
     """Collect one value of every process in the first one, when all have come here.
 
@@ -123,7 +145,7 @@ def gather(share: Share, value: Any) -> list[Any] | None:
     """
     if share.alone:
         return [value]
-    torch.distributed.init_process_group("gloo", timeout=PATIENCE)
+    join_processes("gloo", PATIENCE)
     try:
         found: list[Any] | None = [None] * share.world if share.rank == 0 else None
         torch.distributed.gather_object(value, found)

@@ -22,6 +22,25 @@ class UsageError(SharpscopeError, ValueError):
 MOST_NAMES = 10
 
 
+def some_of(names: Iterable[str], between: str = ", ", most: int = MOST_NAMES) -> str:
+    """Join names for a message: no more of them than anyone reads.
+
+    Args:
+        names: All of them.
+        between: What stands between two.
+        most: How many are shown.
+
+    Returns:
+        The first ones, and how many are left out.
+
+    Example:
+        >>> some_of("abc", " or ", most=2)
+        'a or b and 1 more'
+    """
+    every = list(names)
+    return between.join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], *, see: str = "") -> UsageError:
     """Return the error for a name that no registry holds, with the nearest names: ten at most.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,8 +18,8 @@ from sharpscope.errors import SharpscopeError, UsageError
 
 # Tables are held for milliseconds; whoever waits this long waits for a process that hangs.
 PATIENCE = 600.0
-# How often a process that waits for ever asks again, and looks whether the holder has changed.
-ASK_AGAIN = 60.0
+# How often a holder shows that it lives, and whoever waits looks for it.
+SIGN_OF_LIFE = 60.0
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -64,13 +66,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path, *, patience: float | None = PATIENCE) -> Iterator[None]:
+def locked(path: Path, *, patience: float = PATIENCE, whole_run: bool = False) -> Iterator[None]:
     """Hold a lock file; other processes wait for it, on every machine that sees the folder.
 
     Args:
         path: The lock file; made with its folder, and left where it is.
-        patience: Seconds to wait for another process before giving up; None waits for as long as it takes, for
-            locks that are held during a whole measurement.
+        patience: Seconds to wait for another process before giving up.
+        whole_run: The lock is held for as long as a measurement takes. Then the seconds count from the holder's last
+            sign of life, which it gives every minute.
 
     Yields:
         Nothing.
@@ -82,35 +85,66 @@ def locked(path: Path, *, patience: float | None = PATIENCE) -> Iterator[None]:
     holder = path.with_name(f"{path.name}.holder")
     # The soft locks that filelock falls back to are never released when their holder is killed.
     lock = FileLock(path, fallback_to_soft=False)
-    started = time.monotonic()
+    _acquire(lock, path, holder, patience, whole_run)
+    done = threading.Event()
+    living = threading.Thread(target=_show_life, args=(holder, done), daemon=True)
+    try:
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        if whole_run:
+            living.start()
+        yield
+    finally:
+        done.set()
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquire(lock: FileLock, path: Path, holder: Path, patience: float, whole_run: bool) -> None:
+    """Wait for a lock; the waiting is said once, and ends with the name of who holds it."""
+    since, seen, said = time.monotonic(), _sign(holder), False
     while True:
-        left = ASK_AGAIN if patience is None else patience - (time.monotonic() - started)
+        left = patience - (time.monotonic() - since)
         try:
-            lock.acquire(timeout=max(0.0, min(left, ASK_AGAIN)))
-            break
+            lock.acquire(timeout=max(0.0, min(left, SIGN_OF_LIFE)))
+            return
         except Timeout:
-            if patience is not None and time.monotonic() - started >= patience:
+            now = _sign(holder)
+            if whole_run and now != seen:
+                since, seen = time.monotonic(), now
+            elif time.monotonic() - since >= patience:
+                silent = " without a sign of life" if whole_run else ""
                 raise SharpscopeError(
-                    f"{path}: held for more than {patience:.0f} s by {_holder(holder)}; end that process, or delete "
-                    "the lock file when it is gone"
+                    f"{path}: held for more than {patience:.0f} s by {_holder(holder)}{silent}; end that process, or "
+                    "delete the lock file when it is gone"
                 ) from None
+            if not said:
+                print(f"waiting for {_holder(holder)}, which holds {path}", file=sys.stderr)
+                said = True
         except (NotImplementedError, OSError) as error:
-            if isinstance(error, NotImplementedError) or error.errno in (
-                errno.ENOSYS,
-                errno.ENOTSUP,
-                errno.ENOLCK,
-            ):
+            if isinstance(error, NotImplementedError) or error.errno in NO_LOCKS:
                 raise SharpscopeError(
                     f"{path}: the file system has no file locks, so two runs could not be kept apart; put the results "
                     "on another one, or mount it with locks (Lustre: -o flock)"
                 ) from error
             raise
+
+
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+
+
+def _show_life(holder: Path, done: threading.Event) -> None:
+    """Touch a file every minute, until told that it is over."""
+    while not done.wait(SIGN_OF_LIFE):
+        with suppress(OSError):
+            os.utime(holder)
+
+
+def _sign(holder: Path) -> tuple[str, int]:
+    """Return what changes while a holder lives; clocks of two machines are not compared."""
     try:
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+        return holder.read_text(), holder.stat().st_mtime_ns
+    except OSError:
+        return "", 0
 
 
 def _holder(path: Path) -> str:

@@ -60,7 +60,7 @@ def find_clusters(results: pd.DataFrame) -> Clusters:
     n = len(facts)
     group = _Merged(n)
     for first, second in copies(results):
-        group.join(*facts.index.get_indexer([first, second]))
+        group.join(*facts.index.get_indexer(pd.Index([first, second])))
     labels = pd.DataFrame({"checkpoint": np.arange(n), "copy": group.labels()}, index=facts.index)
     for level, keys in (("run", _run_keys(facts)), ("recipe", _recipe_keys(facts))):
         first_with: dict[tuple[str, ...], int] = {}

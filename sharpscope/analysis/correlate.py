@@ -15,11 +15,13 @@ from sharpscope.analysis import robustness
 from sharpscope.analysis.adjustment import holm_over
 from sharpscope.analysis.against import against as put_error
 from sharpscope.analysis.against import error_on_trials
+from sharpscope.analysis.apart import apart_table, evidence_of
 from sharpscope.analysis.clusters import Clusters, find_clusters
 from sharpscope.analysis.correlation_rows import N_BOOTSTRAP, correlations
 from sharpscope.analysis.cross_half import N_SPLITS
-from sharpscope.analysis.evidence import evidence_rows
+from sharpscope.analysis.evidence import evidence_rows, warn_of_spreads
 from sharpscope.analysis.field_rows import field_rows
+from sharpscope.analysis.frozen import put_anew
 from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.mixed_model import mixed_model
 from sharpscope.analysis.new_set import new_set_rows
@@ -49,6 +51,7 @@ class Correlation(NamedTuple):
         questions: Answers to what is asked next; columns ``robustness.COLUMNS``, ``p_adjusted`` and ``adjusted_by``.
         transfer: Sharpness on one set against error on another; columns ``transfer.COLUMNS``.
         verdict: Three sentences: whether sharpness says something, how sure, what may not be claimed.
+        apart: The rows with sharpness and error rates from different trials, of which everything else is asked.
     """
 
     table: pd.DataFrame
@@ -59,6 +62,7 @@ class Correlation(NamedTuple):
     questions: pd.DataFrame
     transfer: pd.DataFrame = pd.DataFrame()
     verdict: Verdict | None = None
+    apart: pd.DataFrame = pd.DataFrame()
 
     def _repr_html_(self) -> str:
         """Show the table in a notebook."""
@@ -130,23 +134,30 @@ def correlate(
         table, said = put_error(table, records, against, threshold_from=threshold_from)
     clusters = find_clusters(table)
     warnings += [line.rstrip(".") for line in (said, clusters.sentence) if line]
-    table, choice = fix_way(table, primary, freeze)
+    every, (table, choice) = table, fix_way(table, primary, freeze)
+    warnings += [line for line in (warn_of_spreads(table, clusters),) if line]
     per_preset = table.drop_duplicates(WAY)["preset"].value_counts()
     steps = 3 * int(per_preset.sum()) + sum(math.comb(int(ways), 2) for ways in per_preset)
     with progress(steps, "steps", show=show_progress) as meter:
         meter.describe("correlating")
         halves = HalvesOfSets(records, seed=seed, n_splits=splits, runs=clusters.labels["run"], error=error)
         found = correlations(table, by, seed, halves, meter.advance, choice)
+        if freeze:
+            put_anew(found, every, freeze, halves, seed)
+        # What is asked of the same trials, their noise answers: every further test has halves too.
+        apart = apart_table(table, halves)
         meter.describe("comparing measures")
         n_resamples = N_BOOTSTRAP if len(table) < 5000 else 999
         comparisons = comparing.compare_measures(
-            table, seed=seed, n_resamples=n_resamples, advance=meter.advance
+            apart, seed=seed, n_resamples=n_resamples, advance=meter.advance
         )
         meter.describe("asking further")
-        answers = robustness.ask(table, halves=halves, seed=seed, advance=meter.advance)
-        answers = _with_more(answers, table, clusters, by, seed, halves)
+        answers = robustness.ask(apart, whole=table, halves=halves, seed=seed, advance=meter.advance)
+        answers = _with_more(answers, table, apart, clusters, by, seed, halves)
         meter.describe("from set to set")
         matrix = transfer(table, halves, seed=seed, advance=meter.advance)
+    comparisons["evidence"] = evidence_of(apart, comparisons)
+    answers["evidence"] = evidence_of(apart, answers)
     verdict = judge(found, answers, table)
     words = summarise(
         verdict,
@@ -158,12 +169,13 @@ def correlate(
         warnings=warnings,
         splits=splits,
     )
-    return Correlation(found, words, tuple(warnings), table, comparisons, answers, matrix, verdict)
+    return Correlation(found, words, tuple(warnings), table, comparisons, answers, matrix, verdict, apart)
 
 
 def _with_more(
     answers: pd.DataFrame,
     table: pd.DataFrame,
+    apart: pd.DataFrame,
     clusters: Clusters,
     by: str | None,
     seed: int,
@@ -174,8 +186,8 @@ def _with_more(
     more = [
         evidence_rows(table, clusters, by=by, seed=seed, halves=halves),
         new_set_rows(table, halves),
-        field_rows(table, seed=seed),
-        _mixed(table),
+        field_rows(apart, seed=seed),
+        _mixed(apart),
     ]
     found = []
     for rows in more:
@@ -224,10 +236,13 @@ def write_correlation(correlation: Correlation, out_dir: str | Path) -> list[Pat
     replace_file(files[2], correlation.summary)
     replace_file(files[3], correlation.comparisons.to_csv(index=False, lineterminator="\n"))
     replace_file(files[4], correlation.questions.to_csv(index=False, lineterminator="\n"))
-    sentinels = sentinel_rows(correlation.results)
+    apart = correlation.apart if len(correlation.apart) else correlation.results
+    sentinels = sentinel_rows(apart)
+    if "evidence" in apart:
+        sentinels["evidence"] = evidence_of(apart, sentinels)
     replace_file(files[5], sentinels.to_csv(index=False, lineterminator="\n"))
     replace_file(files[6], correlation.transfer.to_csv(index=False, lineterminator="\n"))
-    return [*files, *_settings(correlation.results, folder / "settings.csv")]
+    return [*files, *_settings(apart, folder / "settings.csv")]
 
 
 def _settings(results: pd.DataFrame, path: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from sharpscope.analysis import comparisons as comparing
 from sharpscope.analysis import given_loss, rank_correlation
 from sharpscope.analysis.adjustment import adjust_sets, families, holm
 from sharpscope.analysis.clustered_tests import one_value_each
-from sharpscope.analysis.cross_half import Halves, correlate_halves
+from sharpscope.analysis.cross_half import Halves, combined, correlate_halves
 from sharpscope.analysis.halves_of_sets import PAIRS, SPEAKERS, TRIALS, HalvesOfSets
 from sharpscope.analysis.mean_interval import interval_of_mean
 from sharpscope.analysis.over_sets import (
@@ -215,6 +215,21 @@ def _across_halves(
         "spearman_high": ends.high,
         "p": one.p,
         "shared_noise": one.shared_noise,
+    } | _further_coefficients(found, seed)
+
+
+def _further_coefficients(halves: Halves, seed: int) -> dict[str, float]:
+    """Return Kendall's and Pearson's coefficients across halves, as the row says that its numbers are."""
+    n, pairs = len(halves.x), list(zip(halves.x.T, halves.y.T, strict=True))
+    tau = float(np.median([rank_correlation.kendall(x, y) for x, y in pairs]))
+    ends = rank_correlation.kendall_interval(tau, n)
+    tests = [rank_correlation.kendall_p(x, y, rng=seed) for x, y in pairs] if n >= FEWEST else []
+    return {
+        "kendall": tau,
+        "kendall_low": ends.low,
+        "kendall_high": ends.high,
+        "pearson": float(np.median([rank_correlation.pearson(x, y) for x, y in pairs])),
+        "p_kendall": combined(tests) if tests else math.nan,
     }
 
 

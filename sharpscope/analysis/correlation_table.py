@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sharpscope.errors import UsageError
+from sharpscope.errors import UsageError, some_of
 from sharpscope.results.records import Records
 from sharpscope.results.selection import Variant, panel_names, same
 
@@ -111,7 +111,9 @@ def read_correlation(path: str | Path, results: pd.DataFrame) -> pd.DataFrame:
         raise UsageError(f"{path}: not a correlation table ({error})") from error
     missing = [name for name in (*NEEDED_TEXT, *KEY, "n", "spearman", "p_holm") if name not in table]
     if missing:
-        raise UsageError(f"{path}: not a correlation table; it lacks {', '.join(missing)}")
+        raise UsageError(
+            f"{path}: not a correlation table; it lacks {some_of(missing)}; make one with `sharpscope correlate`"
+        )
     table = table.fillna({name: "" for name in TEXT if name in table})
     finite = results[np.isfinite(results["value"]) & np.isfinite(results["eer"])]
     told = table[table["scope"] == "set"].groupby(KEY, dropna=False)["n"].sum()

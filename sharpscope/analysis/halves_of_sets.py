@@ -92,7 +92,8 @@ class HalvesOfSets:
         """
         head = cells.iloc[0]
         way = tuple(repr(head[name]) for name in ("set", "subset", "measure", "rho", "m", "preset"))
-        key = (*way, tuple(cells["sha256"]))
+        # A copy that counts no runs shares what was read, and not what was averaged.
+        key = (*way, tuple(cells["sha256"]), self.runs is None)
         if key not in self._made:
             self._made[key] = self._make(cells)
         return self._made[key]

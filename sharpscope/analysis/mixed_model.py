@@ -130,7 +130,15 @@ def _fitted(frame: pd.DataFrame, effects: dict[str, str]) -> MixedModel:
     spreads = {name: math.sqrt(max(0.0, float(v))) for name, v in zip(names, found.vcomp, strict=True)}
     spreads["rest"] = math.sqrt(float(found.scale))
     p = float(2 * stats.t.sf(abs(slope) / error, freedom))
-    return MixedModel(slope, slope - half, slope + half, p, spreads, len(frame), f"assumes {ASSUMES}")
+    return MixedModel(
+        slope,
+        slope - half,
+        slope + half,
+        p,
+        spreads,
+        len(frame),
+        f"careful (rejects 1 to 3 % at 5 %); assumes {ASSUMES}",
+    )
 
 
 def _no_fit(n: int, why: str) -> MixedModel:

@@ -86,6 +86,7 @@ class Cells(NamedTuple):
 def ask(
     results: pd.DataFrame,
     *,
+    whole: pd.DataFrame | None = None,
     halves: HalvesOfSets | None = None,
     seed: int = 0,
     advance: Callable[[], object] | None = None,
@@ -94,6 +95,7 @@ def ask(
 
     Args:
         results: Rows of a results table without duplicates.
+        whole: The same rows of all trials where ``results`` are of halves: reliability is asked of them.
         halves: Of the table's sets, from the records beside it, or None.
         seed: Of random orders.
         advance: Called after every measure.
@@ -102,18 +104,32 @@ def ask(
         One row per answer, columns ``COLUMNS``.
     """
     rows: list[dict[str, Any]] = []
+    whole = results if whole is None else whole
     for preset, part in results.groupby("preset", sort=False, dropna=False):
-        lines = dict(list(part.groupby(["measure", "rho", "m"], sort=False, dropna=False)))
-        known = {way: cells for way, own in lines.items() if (cells := _cells(own)) is not None}
+        known = _known(part)
         for way, cells in known.items():
-            head = dict(zip(("measure", "rho", "m"), way, strict=True)) | {"preset": preset}
-            answers = [*_answers(way, cells, known, seed), *_given(way, cells, known, lines, halves)]
-            rows += [_BLANK | head | answer for answer in answers]
+            rows += [_head(way, preset) | answer for answer in _answers(way, cells, known, seed)]
             if advance is not None:
                 advance()
+        same = whole["preset"].isna() if pd.isna(preset) else whole["preset"] == preset
+        lines = dict(list(whole[same].groupby(["measure", "rho", "m"], sort=False, dropna=False)))
+        entire = {way: found for way, own in lines.items() if (found := _cells(own)) is not None}
+        for way, cells in entire.items():
+            answers = [*_reliability(cells), *_given(way, cells, entire, lines, halves)]
+            rows += [_head(way, preset) | answer for answer in answers]
     if halves is not None and results["sha256"].nunique() <= MOST_CHECKPOINTS:
-        rows += [_BLANK | answer for answer in split_halves(results, halves)]
+        rows += [_BLANK | answer for answer in split_halves(whole, halves)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _head(way: tuple[Any, ...], preset: Any) -> dict[str, Any]:
+    return _BLANK | dict(zip(("measure", "rho", "m"), way, strict=True)) | {"preset": preset}
+
+
+def _known(part: pd.DataFrame) -> dict[tuple[Any, ...], Cells]:
+    """Return the cells of every way of measuring."""
+    ways = part.groupby(["measure", "rho", "m"], sort=False, dropna=False)
+    return {way: cells for way, lines in ways if (cells := _cells(lines)) is not None}
 
 
 def _cells(lines: pd.DataFrame) -> Cells | None:
@@ -147,7 +163,6 @@ def _answers(
     yield from _robust(cells)
     yield from _granulated(cells)
     yield from _shift(cells, seed)
-    yield from _reliability(cells)
     yield from _against_loss(way, cells, known)
 
 

@@ -155,7 +155,7 @@ def _per_set(table: pd.DataFrame) -> str:
     lines = [f"{'. '.join(counts)} (each over its own tests)."]
     best = family[sharp]
     if len(best):
-        row = best.iloc[int(best["spearman"].abs().to_numpy(float).argmax())]
+        row = best.iloc[int(best["spearman"].abs().to_numpy(float).argmax())].to_dict()
         lines.append(
             f"The strongest of sharpness is {way_words(row)} on {row['set']}: Spearman {number(row['spearman'])}"
             f"{interval(row['spearman_low'], row['spearman_high'])}, {p_words(row['p'])}, after Holm "
@@ -216,7 +216,7 @@ def _controls(verdict: Verdict, table: pd.DataFrame) -> str:
     same = facts_of(str(rival["measure"])).same_as
     kin = f" (to first order the same quantity as {same}, not a rival)" if same else ""
     return (
-        f"The best control, {way_words(rival)}{kin}, has {number(rival['spearman'])} beside "
+        f"The best control, {way_words(rival.to_dict())}{kin}, has {number(rival['spearman'])} beside "
         f"{number(mine['spearman'])}: {'it correlates as strongly' if more else 'less strongly'}, which does not say "
         "whether sharpness adds to it. "
     )
@@ -235,18 +235,20 @@ def _given_loss(verdict: Verdict, table: pd.DataFrame) -> str:
 
 
 def _which(comparisons: pd.DataFrame) -> str:
-    """Say which measure goes best with EER, by pairs swapped within checkpoints on the same trials."""
+    """Say which measure goes best with EER, by pairs swapped within checkpoints; the swaps are approximate."""
     names = comparing.not_worse_than_best(comparisons)
     tested = int(comparisons["p"].notna().sum()) if len(comparisons) else 0
     if not names or not tested:  # too few checkpoints to swap anything: nothing can be said of which is best
         return ""
-    level = f"after Holm's correction over {counted(tested, 'pair')}, swapping measures within checkpoints"
+    level = f"after Holm's correction over {counted(tested, 'pair')}, swapping measures within checkpoints, approximate"
+    across = "evidence" in comparisons and (comparisons["evidence"] == CROSS_HALF).all()
+    where = "Across halves" if across else "From the same trials"
     if len(names) == 1:
-        return f"From the same trials {names[0]} goes better with EER than every other measure ({level})."
+        return f"{where} {names[0]} goes better with EER than every other measure ({level})."
     controls = [name for name in names if is_control(name.split(" ")[0])]
     beside = f", the controls {', '.join(controls)} among them" if controls else ""
     return (
-        f"From the same trials the highest mean is that of {names[0]}. These checkpoints cannot rank it above "
+        f"{where} the highest mean is that of {names[0]}. These checkpoints cannot rank it above "
         f"{len(names) - 1} other{'s' if len(names) > 2 else ''}{beside} ({level}); "
         "comparisons.csv has every difference with its interval."
     )

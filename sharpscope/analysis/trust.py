@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.analysis.phrases import plain
+from sharpscope.analysis.way_cells import CROSS_HALF
 from sharpscope.results.comparable import WAY, same_way
 from sharpscope.results.measure_facts import is_control
 
 
 def trust(answers: pd.DataFrame, way: Mapping[str, Any] | None = None) -> str:
-    """Say what the answers mean for one way of measuring; all of them are of whole sets, not of halves.
+    """Say what the answers mean for one way of measuring; of halves where the records allow it.
 
     Args:
         answers: Of `robustness.ask`.
@@ -33,7 +34,9 @@ def trust(answers: pd.DataFrame, way: Mapping[str, Any] | None = None) -> str:
     best = sharp.iloc[int(np.nanargmax(sharp["estimate"].abs().to_numpy()))]
     own = answers[same_way(answers, {name: best[name] for name in WAY})]
     name = str(best["measure"]) if pd.isna(best["rho"]) else f"{best['measure']} (rho {best['rho']:g})"
-    return plain(" ".join([f"How far {name} on the same trials can be trusted:", *_sentences(own)]))
+    across = "evidence" in own and (own["evidence"] == CROSS_HALF).all()
+    where = "across halves" if across else "on the same trials"
+    return plain(" ".join([f"How far {name} {where} can be trusted:", *_sentences(own)]))
 
 
 BOUNDS = {

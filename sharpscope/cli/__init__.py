@@ -6,6 +6,7 @@ from sharpscope.cli import (  # noqa: F401
     convert,
     correlate,
     demo,
+    examples,
     forecast,
     inspect,
     landscape,

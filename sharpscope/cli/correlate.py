@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sharpscope.cli.completion import in_table
 from sharpscope.cli.group import main
 from sharpscope.cli.values import VENUES, read_words
 
@@ -13,7 +14,11 @@ from sharpscope.cli.values import VENUES, read_words
 @click.option(
     "--out-dir", default="correlation", show_default=True, type=click.Path(), help="Folder for the files."
 )
-@click.option("--measures", help="Names to correlate, with commas.  [default: all in the table]")
+@click.option(
+    "--measures",
+    shell_complete=in_table("measure", several=True),
+    help="Names to correlate, with commas.  [default: all in the table]",
+)
 @click.option("--by", type=click.Choice(["recipe", "arch"]), help="Also correlate within its groups.")
 @click.option(
     "--against",
@@ -22,12 +27,21 @@ from sharpscope.cli.values import VENUES, read_words
     show_default=True,
     help="The error that sharpness is asked about.",
 )
-@click.option("--threshold-from", help="In-domain set whose threshold is carried over, for hter and gap.")
+@click.option(
+    "--threshold-from",
+    shell_complete=in_table("set"),
+    help="In-domain set whose threshold is carried over, for hter and gap.",
+)
 @click.option(
     "--primary",
     help="The way fixed beforehand, e.g. sam@0.05 or sam@0.05:greater: tested without a price for choosing.",
 )
-@click.option("--freeze", callback=read_words, help="Sets to choose the way on; it is tested on the others.")
+@click.option(
+    "--freeze",
+    callback=read_words,
+    shell_complete=in_table("set", several=True),
+    help="Sets to choose the way on; it is tested on the others.",
+)
 @click.option(
     "--allow-mixed",
     is_flag=True,

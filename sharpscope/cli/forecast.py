@@ -7,15 +7,26 @@ from typing import Any
 
 import click
 
+from sharpscope.cli.completion import in_table
 from sharpscope.cli.group import main
 
 
 @main.command()
 @click.argument("results", type=click.Path())
-@click.option("--target", help="Set to predict, measured with --unlabelled.  [default: none, audit only]")
-@click.option("--in-domain", help="Set the detectors are at home on.  [default: the table's]")
+@click.option(
+    "--target",
+    shell_complete=in_table("set"),
+    help="Set to predict, measured with --unlabelled.  [default: none, audit only]",
+)
+@click.option(
+    "--in-domain",
+    shell_complete=in_table("set"),
+    help="Set the detectors are at home on.  [default: the table's]",
+)
 @click.option("--audit", is_flag=True, help="Print what would have been said of each labelled set.")
-@click.option("--preset", help="Which rows.  [default: the table's first preset]")
+@click.option(
+    "--preset", shell_complete=in_table("preset"), help="Which rows.  [default: the table's first preset]"
+)
 @click.option("--m", type=float, help="Trials per group, where the table has several.")
 @click.option("--level", default=0.9, show_default=True, help="Coverage of the intervals.")
 @click.option("--seed", default=0, show_default=True, help="Of the draws that the intervals rest on.")

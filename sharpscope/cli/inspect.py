@@ -8,13 +8,16 @@ from typing import Any
 
 import click
 
+from sharpscope.cli.completion import complete_architecture
 from sharpscope.cli.group import main
 from sharpscope.cli.values import read_arguments
 
 
 @main.command()
 @click.argument("checkpoint", type=click.Path())
-@click.option("--arch", help="Architecture, where the file does not tell.")
+@click.option(
+    "--arch", shell_complete=complete_architecture, help="Architecture, where the file does not tell."
+)
 @click.option("--model", help="package.module:factory or file.py:Class.")
 @click.option("--model-args", callback=read_arguments, help="JSON object of keyword arguments, or a file.")
 @click.option("--bonafide-index", type=click.Choice(["0", "1"]), help="Which output is bona fide.")

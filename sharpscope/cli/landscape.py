@@ -6,6 +6,13 @@ from typing import Any
 
 import click
 
+from sharpscope.cli.completion import (
+    complete_architecture,
+    complete_axes,
+    complete_device,
+    complete_preset,
+    complete_sets,
+)
 from sharpscope.cli.group import main
 from sharpscope.cli.values import VENUES, read_arguments
 from sharpscope.errors import SharpscopeError
@@ -13,20 +20,36 @@ from sharpscope.errors import SharpscopeError
 
 @main.command()
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path())
-@click.option("--sets", required=True, help="Test sets, by commas; as for measure.")
+@click.option(
+    "--sets", required=True, shell_complete=complete_sets, help="Test sets, by commas; as for measure."
+)
 @click.option("--data", type=click.Path(), help="Folder that holds the corpora. [default: $SHARPSCOPE_DATA]")
 @click.option("--out-dir", default="landscape", show_default=True, help="Folder of the points and figures.")
-@click.option("--axes", default="random,random", show_default=True, help="random, sam, or two of them.")
+@click.option(
+    "--axes",
+    default="random,random",
+    shell_complete=complete_axes,
+    show_default=True,
+    help="random, sam, or two of them.",
+)
 @click.option("--steps", default=21, show_default=True, help="Points along an axis, odd.")
 @click.option("--span", default=1.0, show_default=True, help="Reach of a random axis, in filter norms.")
 @click.option("--rho", default=0.5, show_default=True, help="Reach of the axis sam, a radius.")
 @click.option("--directions", default=1, show_default=True, help="Draws of a one-dimensional random slice.")
 @click.option("--seed", default=0, show_default=True, help="Of directions and trials.")
 @click.option("--limit", default=64, show_default=True, help="Trials per set; 0 takes all.")
-@click.option("--preset", default="rigorous", show_default=True, help="rigorous or huang2025.")
+@click.option(
+    "--preset",
+    default="rigorous",
+    shell_complete=complete_preset,
+    show_default=True,
+    help="rigorous or huang2025.",
+)
 @click.option("--m", type=int, help="Trials per group. [default: the preset's]")
 @click.option("--batch-size", type=int, help="Physical batch. [default: fitted to memory]")
-@click.option("--arch", help="Architecture, where the file does not tell.")
+@click.option(
+    "--arch", shell_complete=complete_architecture, help="Architecture, where the file does not tell."
+)
 @click.option("--model", help="package.module:factory or file.py:Class.")
 @click.option("--model-args", callback=read_arguments, help="JSON object of keyword arguments, or a file.")
 @click.option("--bonafide-index", type=click.IntRange(0, 1), help="Which output is bona fide.")
@@ -36,7 +59,9 @@ from sharpscope.errors import SharpscopeError
     is_flag=True,
     help="Run the code in a file that cannot be read otherwise. Only your own.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option(
+    "--device", default="auto", shell_complete=complete_device, show_default=True, help="auto, cpu or cuda:N."
+)
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
 @click.option("--venue", type=click.Choice(VENUES), default="interspeech", show_default=True)
 @click.option("--quiet", is_flag=True, help="No progress.")

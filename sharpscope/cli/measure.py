@@ -7,6 +7,14 @@ from typing import Any
 
 import click
 
+from sharpscope.cli.completion import (
+    complete_architecture,
+    complete_condition,
+    complete_device,
+    complete_measures,
+    complete_preset,
+    complete_sets,
+)
 from sharpscope.cli.group import main
 from sharpscope.cli.values import read_arguments, read_integers, read_numbers, read_words
 from sharpscope.errors import SharpscopeError
@@ -15,14 +23,29 @@ from sharpscope.errors import SharpscopeError
 @main.command()
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path())
 @click.option(
-    "--sets", required=True, callback=read_words, help="Keys, name=DIR or name=protocol.csv, with commas."
+    "--sets",
+    required=True,
+    callback=read_words,
+    shell_complete=complete_sets,
+    help="Keys, name=DIR or name=protocol.csv, with commas.",
 )
 @click.option("--data", type=click.Path(), envvar="SHARPSCOPE_DATA", help="Folder that holds the corpora.")
 @click.option(
     "--out", default="results.csv", show_default=True, type=click.Path(), help="Results table to add to."
 )
-@click.option("--preset", default="rigorous", show_default=True, help="rigorous or huang2025.")
-@click.option("--measures", callback=read_words, help="Names and families; see `sharpscope measures`.")
+@click.option(
+    "--preset",
+    default="rigorous",
+    shell_complete=complete_preset,
+    show_default=True,
+    help="rigorous or huang2025.",
+)
+@click.option(
+    "--measures",
+    callback=read_words,
+    shell_complete=complete_measures,
+    help="Names and families; see `sharpscope measures`.",
+)
 @click.option("--rho", callback=read_numbers, help="Radii, with commas.  [default: the preset's]")
 @click.option(
     "--m",
@@ -40,14 +63,24 @@ from sharpscope.errors import SharpscopeError
     help="Measure no more groups once every 95 % interval is this narrow, e.g. 0.02.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the drawn trials, groups and directions.")
-@click.option("--arch", help="Architecture, where the file does not tell.")
+@click.option(
+    "--arch", shell_complete=complete_architecture, help="Architecture, where the file does not tell."
+)
 @click.option("--model", help="package.module:factory or file.py:Class.")
 @click.option("--model-args", callback=read_arguments, help="JSON object of keyword arguments, or a file.")
 @click.option("--bonafide-index", type=click.Choice(["0", "1"]), help="Which output is bona fide.")
 @click.option("--recipe", help="How the checkpoints were trained.")
-@click.option("--trained-on", callback=read_words, help="Sets the checkpoints were trained on, with commas.")
 @click.option(
-    "--selected-on", callback=read_words, help="Sets on which the best epoch was chosen, with commas."
+    "--trained-on",
+    callback=read_words,
+    shell_complete=complete_sets,
+    help="Sets the checkpoints were trained on, with commas.",
+)
+@click.option(
+    "--selected-on",
+    callback=read_words,
+    shell_complete=complete_sets,
+    help="Sets on which the best epoch was chosen, with commas.",
 )
 @click.option(
     "--leaks",
@@ -56,16 +89,26 @@ from sharpscope.errors import SharpscopeError
     type=click.Choice(["ids", "audio", "exclude", "off"]),
     help="Find trials of the sets above: by id, by audio too, and leave them out.",
 )
-@click.option("--anchor", help="In-domain set; refuse checkpoints whose EER on it lies above chance.")
-@click.option("--by", help="Measure each attack, codec, language or speaker alone.")
 @click.option(
-    "--grow", help="Measure more and more attacks, codecs, languages or speakers, counts held fixed."
+    "--anchor",
+    shell_complete=complete_sets,
+    help="In-domain set; refuse checkpoints whose EER on it lies above chance.",
+)
+@click.option(
+    "--by", shell_complete=complete_condition, help="Measure each attack, codec, language or speaker alone."
+)
+@click.option(
+    "--grow",
+    shell_complete=complete_condition,
+    help="Measure more and more attacks, codecs, languages or speakers, counts held fixed.",
 )
 @click.option("--orders", default=5, show_default=True, help="Random orders of --grow.")
 @click.option(
     "--per-class", type=int, help="Trials of each class in a step of --grow.  [default: the most possible]"
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option(
+    "--device", default="auto", shell_complete=complete_device, show_default=True, help="auto, cpu or cuda:N."
+)
 @click.option(
     "--dtype",
     default="float32",

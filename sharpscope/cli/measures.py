@@ -6,11 +6,12 @@ import json
 
 import click
 
+from sharpscope.cli.completion import complete_measures
 from sharpscope.cli.group import main
 
 
 @main.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_measures)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per measure, as a list.")
 def measures(names: tuple[str, ...], as_json: bool) -> None:
     r"""List measures: what they are, what they cost, and what leaves them unchanged.

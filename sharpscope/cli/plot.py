@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from sharpscope.cli.completion import in_table
 from sharpscope.cli.group import main
 from sharpscope.cli.values import VENUES
 
@@ -22,13 +23,27 @@ KINDS = (
     "--out", type=click.Path(dir_okay=False), help="File to write: .pdf, .png or .svg. [default: KIND.pdf]"
 )
 @click.option("--venue", type=click.Choice(VENUES), default="interspeech", show_default=True)
-@click.option("--measure", help="Measure shown. [default: sam]")
-@click.option("--rho", type=float, help="Its radius. [default: 0.05 where the table has it]")
-@click.option("--m", type=float, help="Trials per group, where the table has several.")
-@click.option("--preset", help="Preset, where the table has several.")
-@click.option("--baseline", default="", help="Recipe that pairs start from. [default: adam or base...]")
+@click.option("--measure", shell_complete=in_table("measure"), help="Measure shown. [default: sam]")
+@click.option(
+    "--rho",
+    type=float,
+    shell_complete=in_table("rho"),
+    help="Its radius. [default: 0.05 where the table has it]",
+)
+@click.option(
+    "--m", type=float, shell_complete=in_table("m"), help="Trials per group, where the table has several."
+)
+@click.option("--preset", shell_complete=in_table("preset"), help="Preset, where the table has several.")
+@click.option(
+    "--baseline",
+    default="",
+    shell_complete=in_table("recipe"),
+    help="Recipe that pairs start from. [default: adam or base...]",
+)
 @click.option("--correlation", type=click.Path(dir_okay=False), help="correlations.csv. [default: computed]")
-@click.option("--sets", help="Sets shown, by commas. [default: all]")
+@click.option(
+    "--sets", shell_complete=in_table("set", several=True), help="Sets shown, by commas. [default: all]"
+)
 def plot(kind: str, results: str, out: str | None, sets: str | None, **options: Any) -> None:
     r"""Draw one figure of RESULTS, with its caption.
 

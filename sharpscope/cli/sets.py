@@ -7,6 +7,7 @@ from collections import Counter
 
 import click
 
+from sharpscope.cli.completion import complete_sets
 from sharpscope.cli.group import main
 
 # Findings of one kind that are printed; a wrong copy may have thousands.
@@ -15,9 +16,15 @@ SHOWN = 20
 
 @main.command()
 @click.option("--data", type=click.Path(), envvar="SHARPSCOPE_DATA", help="Folder that holds the corpora.")
-@click.option("--check", metavar="SET", help="Open every file of one set, named as for measure --sets.")
+@click.option(
+    "--check",
+    shell_complete=complete_sets,
+    metavar="SET",
+    help="Open every file of one set, named as for measure --sets.",
+)
 @click.option(
     "--verify",
+    shell_complete=complete_sets,
     metavar="KEY",
     help="Compare a copy with published counts; look through its audio. Also name=LIST.",
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from sharpscope.cli.completion import in_table
 from sharpscope.cli.group import main
 
 
@@ -18,9 +19,12 @@ from sharpscope.cli.group import main
     help="File to write: .md, .txt, .tex. [default: standard output]",
 )
 @click.option("--format", type=click.Choice(["markdown", "latex"]), help="[default: by the ending of --out]")
-@click.option("--preset", help="Preset, where the table has several.")
+@click.option("--preset", shell_complete=in_table("preset"), help="Preset, where the table has several.")
 @click.option(
-    "--baseline", default="", help="Recipe that others are compared with. [default: adam or base...]"
+    "--baseline",
+    default="",
+    shell_complete=in_table("recipe"),
+    help="Recipe that others are compared with. [default: adam or base...]",
 )
 @click.option(
     "--threshold-from", help="errors: in-domain set of the threshold for HTER. [default: the table's]"

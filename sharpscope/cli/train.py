@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sharpscope.cli.completion import complete_recipe
 from sharpscope.cli.group import main
 from sharpscope.errors import SharpscopeError, UsageError
 
@@ -37,7 +38,13 @@ def _array(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 
 @main.command()
 @click.argument("recipe", required=False, type=click.Path())
-@click.option("--recipe", "shipped", metavar="NAME", help="A recipe that comes with the package; see --list.")
+@click.option(
+    "--recipe",
+    "shipped",
+    metavar="NAME",
+    shell_complete=complete_recipe,
+    help="A recipe that comes with the package; see --list.",
+)
 @click.option("--list", "show_list", is_flag=True, help="List the recipes that come with the package.")
 @click.option("--out", type=click.Path(), help="Folder of the run.  [default: the recipe's name]")
 @click.option(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 )
 @click.option("--once", is_flag=True, help="Look once and end.")
 def watch(folder: str, page: str | None, every: float, once: bool) -> None:
-    r"""Show how far the runs under FOLDER are: what runs, what stopped, the rows so far.
+    r"""Show how far the runs under FOLDER are: what runs, what failed and why, the rows so far.
 
     Only what the runs write is read (the table, and the journals beside it), so it works from any machine that sees the
     folder, also after a run was killed. FOLDER may be the results table itself.

@@ -45,15 +45,26 @@ def read_sets(
     """
     reading: dict[str, Any] = {"data": data, "skip_missing": skip_missing, "preset": preset}
     if isinstance(sets, str):
-        return tuple(read_set(spec.strip(), **reading) for spec in sets.split(",") if spec.strip())
+        sets = [spec.strip() for spec in sets.split(",") if spec.strip()]
     if not isinstance(sets, Mapping):
-        return tuple(read_set(spec, **reading) for spec in sets)
+        return _apart([read_set(spec, **reading) for spec in sets])
     found = []
     for name, source in sets.items():
         if isinstance(source, str | Path):
             found.append(read_set(f"{name}={source}", **reading))
         else:
             found.append(in_memory_set(name, source))
+    return tuple(found)
+
+
+def _apart(found: Sequence[TrialSet]) -> tuple[TrialSet, ...]:
+    """Refuse two sets of one name: their rows could not be told apart."""
+    names = [f"{one.name}@{one.subset}" if one.subset else one.name for one in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"two sets of --sets are called '{twice}'; give each list a name of its own, NAME=LIST"
+        )
     return tuple(found)
 
 

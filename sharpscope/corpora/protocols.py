@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sharpscope.audio.containers import read_bytes
-from sharpscope.errors import UsageError
+from sharpscope.errors import UsageError, some_of
 
 # Columns at the end of tables that hold whatever was said.
 FREE_TEXT = {"transcript", "text", "sentence", "lyrics"}
@@ -180,9 +180,8 @@ def _named(path: Path, cells: Sequence[str], needed: Sequence[str]) -> list[str]
         options = [option.lower() for option in choice.split("|")]
         met = next((option for option in options if option in names), None)
         if met is None:
-            raise UsageError(
-                f"{path}: no column '{' or '.join(options)}'; it has {', '.join(names)}{_separator_hint(cells, needed)}"
-            )
+            hint = _separator_hint(cells, needed)
+            raise UsageError(f"{path}: no column '{some_of(options, ' or ')}'; it has {some_of(names)}{hint}")
         names[names.index(met)] = options[0]
     if len(set(names)) != len(names):
         raise UsageError(f"{path}: a column name stands twice in {', '.join(names)}")

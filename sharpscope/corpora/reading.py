@@ -21,7 +21,7 @@ from sharpscope.corpora.place import Corpus, Place
 from sharpscope.corpora.protocols import Tally
 from sharpscope.corpora.registry import CORPORA, is_registered, keys_of, resolve_key
 from sharpscope.corpora.trials import Trial, TrialSet, make_set
-from sharpscope.errors import UsageError, unknown_name
+from sharpscope.errors import UsageError, some_of, unknown_name
 
 # Folders that look like a corpus and are read in search of one whose audio is there.
 MOST_COPIES = 12
@@ -211,9 +211,9 @@ def _fullest(
     if not copies:
         packed = "".join(f". {reason}" for reason in listing.unreadable.values())
         raise UsageError(
-            f"set '{spec}': {corpus.title} is not under {roots[0]}; looked for {' or '.join(corpus.markers)}, up to "
-            f"four folders deep, also in tars and zips{packed}. It is published at {corpus.source} and unpacks to "
-            f"{corpus.layout}"
+            f"set '{spec}': {corpus.title} is not under {roots[0]}; looked for "
+            f"{some_of(corpus.markers, ' or ', 4)}, up to four folders deep, also in "
+            f"tars and zips{packed}. It is published at {corpus.source} and unpacks to {corpus.layout}"
         )
     best = max(copies, key=lambda copy: copy.audio)
     if best.error is not None:
@@ -261,7 +261,7 @@ def _trials(
         corpus = CORPORA[other]
         raise UsageError(
             f"{folder}: {CORPORA[key].title} holds only spoofed speech and its real partner {corpus.title} is not "
-            f"on disk; looked for {' or '.join(corpus.markers)} under {', '.join(map(str, roots))}. "
+            f"on disk; looked for {some_of(corpus.markers, ' or ', 4)} under {', '.join(map(str, roots))}. "
             f"It is published at {corpus.source}"
         )
 
@@ -330,6 +330,11 @@ def _given(
         return where
     held = container_of(where, listing)
     if held is None:
+        if place.is_dir() and not keys:
+            raise UsageError(
+                f"set '{spec}': '{name}' is no corpus that is read from its folder (`sharpscope sets` lists them); for "
+                f"files of your own write {name}=LIST.csv with the columns file and label"
+            )
         return where if place.is_dir() else _read_own(name, part, Path(where), spec, skip_missing, data)
     inside = Path(f"{held}::") if held.is_file() else held
     if any(find_corpus(key, inside, Listing(archives=True)) for key in keys):

@@ -115,7 +115,7 @@ def grow(
          ('order1/attacks=2', ['bonafide', 'bonafide', 'spoof', 'spoof'])]
     """
     if repeats < 1:
-        raise UsageError(f"repeats is {repeats}; at least one order is needed")
+        raise UsageError(f"--orders is {repeats}; at least one is needed")
     column = _column(trials, by)
     shared = _shared(trials, column)
     spoof = (trials.table["label"] == "spoof").to_numpy()

@@ -85,8 +85,8 @@ def label_of(word: str, where: str) -> str:
     label = _LABELS.get(word.strip().lower())
     if label is None:
         raise UsageError(
-            f"{where}: label '{word}' is not known; bona fide is one of {', '.join(BONAFIDE)}, spoof one of "
-            f"{', '.join(SPOOF)}"
+            f"{where}: label '{word}' is not known; write bonafide or spoof ({', '.join(BONAFIDE[1:5])}, "
+            f"{', '.join(SPOOF[1:5])} are read too)"
         )
     return label
 

@@ -71,25 +71,17 @@ def run_demo(
         SharpscopeError: If recordings cannot be fetched or a detector cannot be measured.
     """
     folder = Path(out)
-    _prepare(folder)
-    sources = _sources(speech, folder, say)
-    recordings = find_recordings(Path(speech) if speech else folder / "speech", note=say)
-    division = divide(recordings, seed, DEMO_PLANS)
+    _prepare(folder, "--out")
     corpus = folder / "corpus"
-    corpus.mkdir()
-    (corpus / "SOURCES.txt").write_text("\n".join(sources) + "\n", encoding="utf-8")
-    if (folder / "speech" / "licences").is_dir() and speech is None:
-        shutil.copytree(folder / "speech" / "licences", corpus / "licences")
-    say(f"{len(recordings)} pieces of speech; sets: {', '.join(division)}")
-    pairs = sum(plan.pairs for plan in DEMO_PLANS if plan.name in division)
-    with (
-        ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
-        ) as pool,
-        progress(pairs, "pairs of trials", show=show_progress) as meter,
-    ):
-        meter.describe("human speech and its copies")
-        protocols = build_benchmark(division, corpus, pool, plans=DEMO_PLANS, seed=seed, meter=meter)
+    protocols = make_corpus(
+        speech,
+        corpus,
+        fetched=folder / "speech",
+        seed=seed,
+        workers=workers,
+        show_progress=show_progress,
+        say=say,
+    )
     recipes = population(corpus, seed)
     say(f"training {len(recipes)} small detectors for {EPOCHS} epochs each")
     trained = train_all(recipes, folder / "checkpoints", jobs=workers, show_progress=show_progress)
@@ -115,12 +107,101 @@ def run_demo(
     return DemoReport(folder, paths, sets, found)
 
 
-def _prepare(folder: Path) -> None:
+def example_corpus(
+    out: str | Path,
+    speech: str | Path | None = None,
+    *,
+    seed: int = 0,
+    workers: int = 2,
+    show_progress: bool = True,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Path]:
+    """Build the demo's corpus alone: sets for training, for choosing an epoch, and under several shifts.
+
+    Args:
+        out: Folder for it. An earlier corpus in it is replaced but for the recordings that it fetched.
+        speech: Folder of recordings; None fetches some from Debian.
+        seed: Of the segments and the sets.
+        workers: Processes that synthesise.
+        show_progress: Show a bar or lines on standard error.
+        say: Called with a line at every stage.
+
+    Returns:
+        Protocol by set.
+
+    Raises:
+        UsageError: If there is too little speech, or ``out`` holds something else.
+        SharpscopeError: If recordings cannot be fetched.
+    """
+    folder = Path(out)
+    _prepare(folder, "FOLDER")
+    shutil.rmtree(folder / "audio", ignore_errors=True)
+    for path in folder.glob("*.csv"):
+        path.unlink()
+    return make_corpus(
+        speech,
+        folder,
+        fetched=folder / "speech",
+        seed=seed,
+        workers=workers,
+        show_progress=show_progress,
+        say=say,
+    )
+
+
+def make_corpus(
+    speech: str | Path | None,
+    corpus: Path,
+    *,
+    fetched: Path,
+    seed: int,
+    workers: int,
+    show_progress: bool,
+    say: Callable[[str], None],
+) -> dict[str, Path]:
+    """Turn recordings into sets: ``<set>.csv``, their audio, and where it is from.
+
+    Args:
+        speech: Folder of recordings; None fetches some from Debian.
+        corpus: Where the sets go.
+        fetched: Where recordings from Debian go.
+        seed: Of the segments and the sets.
+        workers: Processes that synthesise.
+        show_progress: Show a bar or lines on standard error.
+        say: Called with a line at every stage.
+
+    Returns:
+        Protocol by set.
+
+    Raises:
+        UsageError: If there is too little speech.
+        SharpscopeError: If recordings cannot be fetched.
+    """
+    sources = _sources(speech, fetched, say)
+    recordings = find_recordings(fetched if speech is None else Path(speech), note=say)
+    division = divide(recordings, seed, DEMO_PLANS)
+    corpus.mkdir(exist_ok=True)
+    (corpus / "SOURCES.txt").write_text("\n".join(sources) + "\n", encoding="utf-8")
+    if (fetched / "licences").is_dir() and speech is None:
+        shutil.copytree(fetched / "licences", corpus / "licences", dirs_exist_ok=True)
+    say(f"{len(recordings)} pieces of speech; sets: {', '.join(division)}")
+    pairs = sum(plan.pairs for plan in DEMO_PLANS if plan.name in division)
+    with (
+        ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool,
+        progress(pairs, "pairs of trials", show=show_progress) as meter,
+    ):
+        meter.describe("human speech and its copies")
+        return build_benchmark(division, corpus, pool, plans=DEMO_PLANS, seed=seed, meter=meter)
+
+
+def _prepare(folder: Path, option: str) -> None:
     """Clear an earlier demo; refuse a folder that holds something else."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out is {folder}, which is a file; name a folder")
+        raise UsageError(f"{option} is {folder}, which is a file; name a folder")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).exists():
-        raise UsageError(f"--out is {folder}, which holds something that is no demo; name another folder")
+        raise UsageError(f"{option} is {folder}, which holds something that is no demo; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).touch()
     for name in ("corpus", "checkpoints", "correlation", "scores", "groups"):
@@ -129,12 +210,12 @@ def _prepare(folder: Path) -> None:
         path.unlink()
 
 
-def _sources(speech: str | Path | None, folder: Path, say: Callable[[str], None]) -> list[str]:
+def _sources(speech: str | Path | None, fetched: Path, say: Callable[[str], None]) -> list[str]:
     if speech is not None:
         return [f"{Path(speech).resolve()}: your own recordings, under your own terms"]
-    if not (folder / "speech").is_dir():
+    if not fetched.is_dir():
         say("fetching human speech from Debian (72 MB) with apt-get download; nothing is installed")
-    lines = fetch_speech(folder / "speech")
+    lines = fetch_speech(fetched)
     for line in lines:
         say(f"source: {line}")
     return lines

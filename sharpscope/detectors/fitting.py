@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -54,14 +55,11 @@ def build_to_fit(
         ) from error
 
 
-# What draws the values of a new network; filling with a constant costs little and stays.
+# What draws the values of a new network; filling with a constant costs little and stays. By name: transformers puts
+# functions of its own in the place of torch's while it builds.
 _DRAWS = {
-    *(getattr(nn.init, f"{name}_") for name in ("normal", "uniform", "trunc_normal", "orthogonal", "sparse")),
-    *(
-        getattr(nn.init, f"{kind}_{draw}_")
-        for kind in ("xavier", "kaiming")
-        for draw in ("normal", "uniform")
-    ),
+    *(f"{name}_" for name in ("normal", "uniform", "trunc_normal", "orthogonal", "sparse")),
+    *(f"{kind}_{draw}_" for kind in ("xavier", "kaiming") for draw in ("normal", "uniform")),
 }
 
 _METHODS = {Tensor.normal_, Tensor.uniform_}
@@ -76,9 +74,18 @@ class _without_random_start(TorchFunctionMode):
         kwargs = kwargs or {}
         target = args[0] if args else kwargs.get("tensor")
         # transformers passes weight.float(), which is the same memory and no Parameter.
-        if func in _DRAWS or (func in _METHODS and isinstance(target, nn.Parameter)):
+        if _draws(func) or (func in _METHODS and isinstance(target, nn.Parameter)):
             return target
         return func(*args, **kwargs)
+
+
+def _draws(func: Any) -> bool:
+    """Tell whether this is one of the functions of `torch.nn.init` that draw, or what stands in for it."""
+    place = str(getattr(func, "__module__", ""))
+    return getattr(func, "__name__", "") in _DRAWS and place in (
+        "torch.nn.init",
+        "transformers.initialization",
+    )
 
 
 def check_numbers(state: Mapping[str, Tensor], path: Path) -> None:
@@ -104,10 +111,10 @@ def check_numbers(state: Mapping[str, Tensor], path: Path) -> None:
 
 
 def _finite(tensor: Tensor) -> bool:
-    """Tell whether every number is finite, in one pass without a copy: the largest size keeps NaN and infinity."""
+    """Tell whether every number is finite: a finite sum says so at once, any other is looked into."""
     if not tensor.is_floating_point() or not tensor.numel():
         return True
-    return bool(torch.isfinite(torch.linalg.vector_norm(tensor, ord=float("inf"))))
+    return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
 
 
 def _check_shapes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], path: Path, arch: str) -> None:
@@ -136,7 +143,14 @@ def _check_shapes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], path: 
         )
 
 
-def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, spec: DetectorSpec) -> list[str]:
+def fill(
+    network: nn.Module,
+    state: Mapping[str, Tensor],
+    path: Path,
+    spec: DetectorSpec,
+    *,
+    given_away: bool = False,
+) -> list[str]:
     """Load the weights; what the file lacks is accepted only where a backward pass proves it unused.
 
     Args:
@@ -144,6 +158,8 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, spec: Dete
         state: Tensors under the network's names.
         path: Their file, for messages.
         spec: The network's conventions.
+        given_away: Let the network keep the tensors of ``state`` as its own instead of copying them. For networks that
+            hold their parameters nowhere but in their modules, and a state that nobody reads afterwards.
 
     Returns:
         Lines for the list of decisions.
@@ -154,7 +170,10 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, spec: Dete
     own = network.state_dict()
     _check_shapes(own, state, path, spec.arch)
     check_numbers(state, path)
-    network.load_state_dict(state, strict=False)  # which copies, and converts where types differ
+    if given_away and not _tied(network):
+        network.load_state_dict(_apart(state, own), strict=False, assign=True)
+    else:
+        network.load_state_dict(state, strict=False)  # which copies, and converts where types differ
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     if not missing:
         return []
@@ -164,6 +183,25 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, spec: Dete
             f"{path}: {len(alive)} tensors of {spec.arch} are not in the file ({', '.join(alive[:4])})"
         )
     return [f"{len(missing)} tensors are not in the file and proved unused by a backward pass"]
+
+
+def _tied(network: nn.Module) -> bool:
+    """Tell whether a parameter has two names, which only copying keeps."""
+    return len(list(network.parameters())) < len(list(network.named_parameters(remove_duplicate=False)))
+
+
+def _apart(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors that each lie alone in memory, in the network's types: one that moves must move no other."""
+    users = Counter(tensor.untyped_storage().data_ptr() for tensor in state.values())
+    found = {}
+    for name, tensor in state.items():
+        storage = tensor.untyped_storage()
+        alone = users[storage.data_ptr()] == 1 and storage.nbytes() == tensor.numel() * tensor.element_size()
+        right = tensor.to(own[name].dtype, memory_format=torch.contiguous_format)
+        if right is tensor and not alone:
+            right = tensor.clone()
+        found[name] = right
+    return found
 
 
 def _tensors_of(out: Any) -> list[Tensor]:

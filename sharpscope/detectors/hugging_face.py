@@ -193,7 +193,7 @@ def load(folder: Path, bonafide_index: int | None) -> Detector:
     ).declare({"bonafide_index": polarity, **conventions}, source)
     record = read_sidecar(folder)
     spec = with_record(spec, record)
-    notes = fill(network, state, folder, spec)
+    notes = fill(network, state, folder, spec, given_away=True)
     decisions = (
         f"Hugging Face {config['model_type']} classifier; bona fide is index {polarity} by {source}",
         *checkpoint.notes,

@@ -115,7 +115,7 @@ def _from_weights(
     if model is None:
         spec = with_record(spec, check_record(checkpoint))
     state = found.state if model is None else _as_the_user_names(checkpoint, found.state, found.network)
-    notes = fill(found.network, state, path, spec)
+    notes = fill(found.network, state, path, spec, given_away=model is None)
     return Detector(
         module=found.network,
         spec=spec,

@@ -274,10 +274,12 @@ def curve_words(rows: pd.DataFrame, request: Request, along: str, column: str) -
     where = (
         f"one panel per set, in order of shift: {', '.join(names)}" if len(names) > 1 else f"on {names[0]}"
     )
-    return (
-        f"{capital(name)} along {along} ({request.method(column)}), {where}. "
-        f"Thin: n = {counted(rows['sha256'].nunique(), 'checkpoint')}; thick: {'; '.join(bands)}."
-    )
+    head = f"{capital(name)} along {along} ({request.method(column)}), {where}. "
+    shown = counted(rows["sha256"].nunique(), "checkpoint")
+    if max(kinds) == 1:  # each is its own mean
+        bands = [band.replace("thin", "the") for band in bands[1:]]
+        return head + "; ".join([f"A line per checkpoint, n = {shown}", *bands]) + "."
+    return f"{head}Thin: n = {shown}; thick: {'; '.join(bands)}."
 
 
 def grown(subset: str) -> int | None:

@@ -98,7 +98,7 @@ def heatmap(table: pd.DataFrame, ax: Axes | None = None, *, results: pd.DataFram
             for name, low, high in counts.loc[names].itertuples()
         ]
     )
-    coefficients(values, words, ax, named="Spearman with EER")
+    coefficients(values, words, ax, named="Spearman")
     return ax
 
 

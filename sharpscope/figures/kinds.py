@@ -153,6 +153,9 @@ def plot(
         raise unknown_name("kind of figure", kind, PLOTS)
     from sharpscope.results.table import read_results
 
+    style.venue_named(venue)
+    if out is not None:
+        style.checked_ending(out)
     if not isinstance(results, pd.DataFrame):
         records = Records.beside(results)
         results = read_results(results)
@@ -160,12 +163,15 @@ def plot(
         raise UsageError("the results table has no rows: nothing to draw; fill it with `sharpscope measure`")
     chosen = PLOTS[kind]
     results = layers_plot.block_rows(results) if chosen.blocks else selection.whole(results)
-    table = correlation_of(results, correlation, records=records)[0] if chosen.tests else None
+    whole = results
     if sets:
         results = _only(results, sets)
+    # What is asked for is looked up before anything is computed, which may take a minute.
+    variant = selection.choose(results, measure=measure, rho=rho, m=m, preset=preset)
+    table = correlation_of(whole, correlation, records=records)[0] if chosen.tests else None
+    if sets:
         # The joint answer is one about all sets; beside a choice of them it would mislead.
         table = table if table is None else table[(table["scope"] == "set") & _shown(table, sets)]
-    variant = selection.choose(results, measure=measure, rho=rho, m=m, preset=preset)
     with style.context(venue) as where:
         request = Request(results, variant, where, table, records, baseline)
         done = Plotted(chosen.figure(request), chosen.caption(request))

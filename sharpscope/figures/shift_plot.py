@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,8 +91,11 @@ def shift(
     step = min(0.72 / len(groups), 0.3)
     for turn, (entry, part) in enumerate(groups):
         seat = (turn - (len(groups) - 1) / 2) * step
-        _checkpoints(ax, part.assign(place=place[part.index] + seat), str(entry.get_color()), step, few=few)
-        if part["sha256"].nunique() >= FEWEST_OF_A_KIND:
+        kind = part["sha256"].nunique() >= FEWEST_OF_A_KIND
+        _checkpoints(
+            ax, part.assign(place=place[part.index] + seat), entry, step, few=few, own_marks=not kind
+        )
+        if kind:
             _means(ax, part.assign(place=place[part.index] + seat), entry)
     if needs_logarithm(rows["value"]):
         ax.set_yscale("log")
@@ -104,16 +108,31 @@ def shift(
     return ax
 
 
-def _checkpoints(ax: Axes, part: pd.DataFrame, colour: str, step: float, *, few: bool) -> None:
-    """Draw the checkpoints of one kind, each as a line through its sets, side by side within the kind's seat."""
+def _checkpoints(
+    ax: Axes, part: pd.DataFrame, entry: Line2D, step: float, *, few: bool, own_marks: bool
+) -> None:
+    """Draw the checkpoints of one kind, each as a line through its sets, side by side within the kind's seat.
+
+    A kind without a mean has the mark of its legend on every point, or nothing would tell it from others.
+    """
+    colour = str(entry.get_color())
+    points: dict[str, Any] = {"marker": ".", "markersize": 2.5, "markeredgewidth": 0}
+    if own_marks:
+        points = {
+            "marker": entry.get_marker(),
+            "markersize": 3.5,
+            "markeredgewidth": 0.8,
+            "markerfacecolor": entry.get_markerfacecolor(),
+            "markeredgecolor": colour,
+        }
     shas = list(dict.fromkeys(part["sha256"]))
     for turn, sha in enumerate(shas):
         one = part[part["sha256"] == sha].sort_values("place")
         at = one["place"] + 0.6 * step * (turn / max(len(shas) - 1, 1) - 0.5 if len(shas) > 1 else 0.0)
         if few:
             ax.vlines(at, one["value_low"], one["value_high"], color=colour, linewidth=0.6, alpha=0.7)
-        ax.plot(at, one["value"], color=colour, linewidth=0.5, alpha=0.55, marker=".", markersize=2.5,
-                markeredgewidth=0, gid="checkpoint", zorder=2)  # fmt: skip
+        ax.plot(at, one["value"], color=(colour, 0.55), linewidth=0.5, gid="checkpoint", zorder=2)
+        ax.plot(at, one["value"], color=colour, linestyle="none", gid="points", zorder=3, **points)
 
 
 def _means(ax: Axes, part: pd.DataFrame, entry: Line2D) -> None:
@@ -172,9 +191,7 @@ def shift_caption(request: Request) -> str:
         )
     ]
     if max(kinds) >= FEWEST_OF_A_KIND:
-        parts.append(
-            "Large marks: means of checkpoints of a kind with 95% bootstrap intervals over checkpoints."
-        )
+        parts.append("Large marks: means over the checkpoints with one mark, with 95% bootstrap intervals.")
     low = rows["value_low"]
     if needs_logarithm(rows["value"]) and bool((low <= 0).any()) and n <= FEW:
         parts.append("Bars that reach zero run out of the logarithmic axis.")

@@ -40,6 +40,7 @@ class Venue(NamedTuple):
     summary: str
 
 
+ENDINGS = (".pdf", ".png", ".svg")
 SERIF = ("STIXGeneral", "DejaVu Serif")
 SANS = ("DejaVu Sans",)
 
@@ -241,6 +242,24 @@ def context(name: str = "interspeech") -> Iterator[Venue]:
         yield venue_named(name)
 
 
+def checked_ending(path: str | Path) -> Path:
+    """Refuse a file name that no figure can be written to.
+
+    Args:
+        path: Where it shall be written.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: If its ending is another one than .pdf, .png or .svg.
+    """
+    path = Path(path)
+    if path.suffix not in ENDINGS:
+        raise UsageError(f"{path}: a figure is written as {', '.join(ENDINGS)}; name it so")
+    return path
+
+
 def save(figure: Figure, path: str | Path, *, caption: str = "", venue: str = "interspeech") -> Path:
     """Write a figure at exactly its own size; the same figure gives the same bytes.
 
@@ -259,14 +278,12 @@ def save(figure: Figure, path: str | Path, *, caption: str = "", venue: str = "i
     Raises:
         UsageError: If the ending is another one.
     """
-    path = Path(path)
+    path = checked_ending(path)
     metadata: dict[str, dict[str, Any]] = {
         ".pdf": {"CreationDate": None, "Subject": caption},
         ".png": {"Software": None, "Description": caption},
         ".svg": {"Date": None, "Description": caption},
     }
-    if path.suffix not in metadata:
-        raise UsageError(f"{path}: a figure is written as {', '.join(metadata)}; name it so")
     with replacing(path) as part, context(venue):
         figure.savefig(part, metadata=metadata[path.suffix])
     return path

@@ -108,7 +108,9 @@ def cells_of(
     )
     table = table.set_index(["sha256", "set"], drop=False).rename_axis([None, None])
     sharp = rows[rows["measure"].map(is_label_free)]
-    ways = sharp["measure"] + sharp["rho"].map(lambda rho: "" if rho != rho else f"@{rho:g}")
+    # A list, since a table without such a row would have numbers in place of names.
+    named = zip(sharp["measure"], sharp["rho"], strict=True)
+    ways = [name if rho != rho else f"{name}@{rho:g}" for name, rho in named]
     wide = sharp.assign(way=ways).pivot_table(
         index=["sha256", "set"], columns="way", values="value", aggfunc="first", sort=False
     )

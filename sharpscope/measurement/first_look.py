@@ -16,16 +16,28 @@ import torch
 from torch import Tensor, nn
 
 from sharpscope.detectors import Detector
-from sharpscope.detectors.outputs import describe_outputs, doubt_outputs
-from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.errors import SharpscopeError
+from sharpscope.measurement.guards import (
+    BATCH_TOLERANCE,
+    bits_of_buffers,
+    deterministic,
+    eval_mode,
+    finite,
+    finite_gradient,
+    gap,
+    meaning,
+    mixes,
+    moves,
+    same_alone,
+    same_bits,
+    same_buffers,
+    same_input,
+    unchanged_switches,
+)
 from sharpscope.measures.objectives import cross_entropy
-from sharpscope.measures.parameters import LiveParameters, all_finite
+from sharpscope.measures.parameters import LiveParameters
 from sharpscope.measures.precision import exact_arithmetic, global_switches
 
-# Largest difference between a trial alone and in a batch, relative to the largest logit (at least 1).
-BATCH_TOLERANCE = 1e-4
-# The same between two forwards on the same trial.
-REPEAT_TOLERANCE = 1e-5
 # Activations that may be saved for one backward. Fixed on a CPU, so that a machine's free memory does not
 # change the physical batch and with it the last digits; on a GPU a share of all its memory, free or not.
 CPU_ACTIVATION_BYTES = 2 * 1024**3
@@ -44,10 +56,13 @@ class Look(NamedTuple):
         shared_baseline: Whether L(w) of the forward with a graph serves for differences too.
         noise_floor: Rise at rho = 0.
         saved_bytes: What one trial's forward keeps for its backward, weights not counted.
-        batch_difference: Between a trial alone and in a batch, relative to the largest logit.
+        batch_difference: Between a trial alone and in a batch, relative to the largest logit; NaN until seen.
         prepared: The prepared waves that were looked at, B entries.
         logits: Shape (B, 2), what they gave: they must give it again at any later time.
         notes: What a reader of the rows should know.
+        place: Where the trial that was looked at stands in the first group, if it is still to be seen whether it
+            scores there as it does alone; None once that was seen.
+        samples: Length of the trials that were looked at.
     """
 
     detector: Detector
@@ -60,6 +75,23 @@ class Look(NamedTuple):
     prepared: Tensor
     logits: Tensor
     notes: tuple[str, ...] = ()
+    place: int | None = None
+    samples: int = 0
+
+    def batch_for(self, samples: int, m: int) -> int:
+        """Return the physical batch for trials of another length, never above that of the look.
+
+        Args:
+            samples: Their length.
+            m: Their number.
+
+        Returns:
+            Trials.
+        """
+        if samples <= self.samples:
+            return self.batch_size
+        saved = math.ceil(self.saved_bytes * samples / self.samples)
+        return min(self.batch_size, fitted_batch(self.detector.module, saved, m, self.detector.device))
 
     @property
     def live_share(self) -> float:
@@ -90,27 +122,109 @@ def first_look(
         SharpscopeError: If a check fails; the message says which and what to do.
     """
     with exact_arithmetic():
-        buffers = {name: buffer.clone() for name, buffer in detector.module.named_buffers()}
+        buffers = bits_of_buffers(detector.module)
         prepared = detector.prepare(waves)
         detector, logits, notes = _first_forward(detector, prepared)
-        _eval_mode(detector.module)
+        eval_mode(detector.module)
         prepared = detector.prepare(waves)
         kept = prepared.clone()
-        live, alone, saved = _backward(detector, prepared[:1])
-        _same_input(prepared, kept)
-        difference = _same_alone(alone, logits, detector, prepared)
-        _finite_gradient(live)
+        live, _, alone, saved = _backward(detector, prepared[:1])
+        same_input(prepared, kept)
+        difference = same_alone(alone, logits, detector, prepared)
+        finite_gradient(live)
         live.restore()
         again, moved = _moved_and_back(detector, prepared[:1], live)
         shared = torch.equal(again, alone)
         if not shared:
-            _deterministic(again, detector, prepared[:1])
-        _moves(again, moved)
-        _same_buffers(detector.module, buffers)
+            deterministic(again, detector, prepared[:1])
+        moves(again, moved)
+        same_buffers(detector.module, buffers)
         gap = cross_entropy(again, labels[:1]) - cross_entropy(alone, labels[:1])
     floor = float(gap.abs().max()) if shared else 0.0
     fitted = batch_size or fitted_batch(detector.module, saved, m, waves.device)
-    return Look(detector, live, fitted, shared, floor, saved, difference, prepared, logits, tuple(notes))
+    found = (fitted, shared, floor, saved, difference, prepared, logits, tuple(notes))
+    return Look(detector, live, *found, samples=waves.shape[1])
+
+
+def look_before_group(
+    detector: Detector,
+    waves: Tensor,
+    labels: Tensor,
+    m: int = 1,
+    batch_size: int | None = None,
+    *,
+    place: int,
+) -> Look:
+    """Look at a detector as `first_look` does, by one trial alone: the group that follows shows it among others.
+
+    In five forwards of one trial instead of seven: the one with a graph comes first, and `same_in_group` has to be
+    asked when the group was scored. Whatever is out of the ordinary is left to `first_look`, which has words for it.
+
+    Args:
+        detector: As for `first_look`.
+        waves: As for `first_look`; the first trial is looked at.
+        labels: As for `first_look`.
+        m: As for `first_look`.
+        batch_size: As for `first_look`.
+        place: Where the first trial stands in the group.
+
+    Returns:
+        What was found.
+
+    Raises:
+        SharpscopeError: If a check fails.
+    """
+    before = global_switches()
+    try:
+        found = _look_alone(detector, waves[:1], labels[:1], m, batch_size)
+    except SharpscopeError:
+        unchanged_switches(before)  # what has stuck is no change for a second look
+        return first_look(detector, waves, labels, m, batch_size)
+    return found._replace(place=place)
+
+
+def _look_alone(detector: Detector, waves: Tensor, labels: Tensor, m: int, batch_size: int | None) -> Look:
+    with exact_arithmetic():
+        buffers = bits_of_buffers(detector.module)
+        prepared = detector.prepare(waves)
+        kept = prepared.clone()
+        before = global_switches()
+        live, raw, alone, saved = _backward(detector, prepared)
+        notes = [*unchanged_switches(before), *meaning(raw, detector.spec.outputs)]
+        finite(alone)
+        eval_mode(detector.module)
+        same_input(prepared, kept)
+        finite_gradient(live)
+        again, moved = _moved_and_back(detector, prepared, live)
+        same_input(prepared, kept)
+        shared = torch.equal(again, alone)
+        if not shared:
+            deterministic(again, detector, prepared)
+        moves(again, moved)
+        same_buffers(detector.module, buffers)
+        floor = float((cross_entropy(again, labels) - cross_entropy(alone, labels)).abs().max())
+    fitted = batch_size or fitted_batch(detector.module, saved, m, waves.device)
+    found = (fitted, shared, floor if shared else 0.0, saved, math.nan, prepared, again, tuple(notes))
+    return Look(detector, live, *found, samples=waves.shape[1])
+
+
+def same_in_group(look: Look, logits: Tensor) -> None:
+    """Check that the trial which was looked at alone scores the same in its group.
+
+    Args:
+        look: Of `look_before_group`.
+        logits: Shape (m, 2), of the group.
+
+    Raises:
+        SharpscopeError: If it does not: the network mixes trials, or prepares them differently each time.
+    """
+    if look.place is None:
+        return
+    alone = look.logits[:1]
+    difference = gap(alone.to(logits), logits[look.place : look.place + 1], logits)
+    if not difference <= BATCH_TOLERANCE:
+        deterministic(alone, look.detector, look.prepared[:1])
+        raise mixes(difference)
 
 
 def still_the_same(look: Look) -> None:
@@ -156,27 +270,6 @@ def fitted_batch(module: nn.Module, saved_bytes: int, m: int, device: torch.devi
     return math.ceil(m / math.ceil(m / fitting))
 
 
-def finite(logits: Tensor) -> Tensor:
-    """Return logits as they are.
-
-    Args:
-        logits: Shape (B, 2).
-
-    Returns:
-        The same tensor.
-
-    Raises:
-        SharpscopeError: If one is not finite.
-    """
-    bad = ~torch.isfinite(logits).all(dim=1)
-    if bool(bad.any()):
-        raise SharpscopeError(
-            f"{int(bad.sum())} of {len(logits)} trials give a logit that is not finite. If the audio is sound, the "
-            "network overflows: check its declared sample rate and normalisation, or use --dtype float64"
-        )
-    return logits
-
-
 def _first_forward(detector: Detector, prepared: Tensor) -> tuple[Detector, Tensor, list[str]]:
     """Run the network twice on one tensor; where it writes into it, give it copies from then on."""
     kept = prepared.clone()
@@ -184,69 +277,12 @@ def _first_forward(detector: Detector, prepared: Tensor) -> tuple[Detector, Tens
         before = global_switches()
         raw = detector.raw(prepared)
         logits = finite(detector.logits_of(raw))
-        notes = [*_unchanged_switches(before), *_meaning(raw, detector.spec.outputs)]
+        notes = [*unchanged_switches(before), *meaning(raw, detector.spec.outputs)]
         if same_bits(prepared, kept):
             return detector, logits, notes
         copying = dataclasses.replace(detector, given_copies=True)
         logits = finite(copying.score(kept))
     return copying, logits, [*notes, "the network writes into its input: every forward is given a copy"]
-
-
-def _meaning(raw: Tensor, declared: str) -> Iterator[str]:
-    """Refuse outputs whose values contradict what is declared of them; say where they leave a doubt."""
-    if (problem := describe_outputs(raw, declared)) is not None:
-        raise UsageError(problem)
-    if (doubt := doubt_outputs(raw, declared)) is not None:
-        yield doubt
-
-
-def _same_input(prepared: Tensor, kept: Tensor) -> None:
-    if not same_bits(prepared, kept):
-        raise SharpscopeError(
-            "the network writes into its input only while a gradient is taken: clone it at the start of the forward"
-        )
-
-
-def same_bits(a: Tensor, b: Tensor) -> bool:
-    """Tell whether two tensors hold the same bytes; NaN equals NaN.
-
-    Args:
-        a: Any tensor.
-        b: Another one.
-
-    Returns:
-        Whether shape, type and every bit agree.
-
-    Example:
-        >>> nan = torch.tensor([float("nan")])
-        >>> same_bits(nan, nan.clone()), same_bits(torch.zeros(1), -torch.zeros(1))
-        (True, False)
-    """
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    first, second = (t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (a, b))
-    return torch.equal(first, second)
-
-
-def _unchanged_switches(before: dict[str, object]) -> list[str]:
-    """Refuse a forward that changed how the process computes; only say of one that used up random numbers."""
-    changed = [name for name, value in global_switches().items() if value != before[name]]
-    random = [name for name in changed if "random" in name or "seed" in name]
-    if bad := [name for name in changed if name not in random]:
-        raise SharpscopeError(
-            f"the network's forward changes global switches of torch ({', '.join(bad)}), which would change every "
-            "later number. Set them outside of the network, or back again before its forward returns"
-        )
-    return ["the network's forward draws random numbers, though its logits repeat"] if random else []
-
-
-def _eval_mode(module: nn.Module) -> None:
-    training = [name or "the network itself" for name, part in module.named_modules() if part.training]
-    if training:
-        raise SharpscopeError(
-            f"after a forward {len(training)} modules are in train mode ({', '.join(training[:3])}): the network's "
-            "forward calls train() (as SSL_Anti-spoofing's extract_feat does). Remove that call"
-        )
 
 
 @contextmanager
@@ -265,14 +301,18 @@ def _counting_saved_bytes(module: nn.Module) -> Iterator[dict[int, int]]:
         yield storages
 
 
-def _backward(detector: Detector, prepared: Tensor) -> tuple[LiveParameters, Tensor, int]:
-    """Find the live parameters with a trial alone; return them, its logits and the bytes that its graph holds."""
+def _backward(detector: Detector, prepared: Tensor) -> tuple[LiveParameters, Tensor, Tensor, int]:
+    """Find the live parameters with a trial alone; return its raw outputs, logits and the bytes of its graph too."""
     seen: list[Tensor] = []
     saved: list[int] = []
 
     def margin() -> Tensor:
         with _counting_saved_bytes(detector.module) as storages:
-            seen.append(detector.score(prepared))
+            raw = detector.raw(prepared)
+            seen.extend((detector.logits_of(raw), raw.detach()))
+        own = prepared.untyped_storage().data_ptr()
+        if own in storages:  # of a trial among others its own part
+            storages[own] = prepared.numel() * prepared.element_size()
         saved.append(sum(storages.values()) // len(prepared))
         if not seen[0].requires_grad:
             raise SharpscopeError(
@@ -284,91 +324,44 @@ def _backward(detector: Detector, prepared: Tensor) -> tuple[LiveParameters, Ten
 
     try:
         live = LiveParameters(detector.module, margin)
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, NotImplementedError) as error:
         line = str(error).splitlines()[0][:160]
         raise SharpscopeError(
             f"no gradient can be taken through the network ({line}): its forward detaches, runs under no_grad, or "
             "uses an operation without a derivative"
         ) from error
-    return live, seen[0].detach(), saved[0]
-
-
-def _finite_gradient(live: LiveParameters) -> None:
-    if not all_finite(live.found):
-        raise SharpscopeError("the gradient of the logits is not finite on these trials; try --dtype float64")
-    live.found = []
-
-
-def _same_alone(alone: Tensor, logits: Tensor, detector: Detector, prepared: Tensor) -> float:
-    difference = gap(alone, logits[: len(alone)], logits)
-    if not difference <= BATCH_TOLERANCE:
-        _deterministic(logits, detector, prepared)  # what does not repeat at all is not about batches
-        raise SharpscopeError(
-            f"a trial scores differently alone and in a batch (by {difference:.2g} of the largest logit): the network "
-            "mixes trials, for example by normalising over the batch. Group losses would not be means over trials"
-        )
-    return difference
-
-
-def gap(a: Tensor, b: Tensor, scale: Tensor) -> float:
-    """Return the largest difference of two sets of logits, relative to the largest logit (at least 1); NaN stays NaN.
-
-    Args:
-        a: Shape (B, 2).
-        b: Shape (B, 2).
-        scale: Logits whose largest size is the unit.
-
-    Returns:
-        The difference.
-
-    Example:
-        >>> gap(torch.tensor([[1.0, 4.0]]), torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 4.0]]))
-        0.5
-    """
-    return float((a - b).abs().max()) / max(float(scale.abs().max()), 1.0)
+    return live, seen[1], seen[0].detach(), saved[0]
 
 
 def _moved_and_back(detector: Detector, prepared: Tensor, live: LiveParameters) -> tuple[Tensor, Tensor]:
     """Return the logits of a trial with its weights restored, and those of before with every live one moved."""
-    generator = torch.Generator().manual_seed(0)
-    steps = [
-        torch.randn(t.shape, generator=generator).to(t.device, t.dtype) * t.abs().mean() for t in live.tensors
-    ]
-    with live.guarded(), torch.no_grad():
-        live.move(steps, 0.01)
-        moved = detector.score(prepared)
+    try:
+        with torch.no_grad():
+            before = global_switches()
+            _step_aside(live)
+            moved = detector.score(prepared)
+            unchanged_switches(before)
+    finally:
+        live.restore()
     with torch.no_grad():
         return detector.score(prepared), moved
 
 
-def _moves(logits: Tensor, moved: Tensor) -> None:
-    if torch.equal(moved, logits):
-        raise SharpscopeError(
-            "moving every live parameter changed no logit: the network works on copies of its weights (cached or "
-            "quantised). Build it without that"
-        )
+def _step_aside(live: LiveParameters) -> None:
+    """Move every live parameter by a hundredth of its size, along the gradient that was found on the way.
 
-
-def _deterministic(first: Tensor, detector: Detector, prepared: Tensor) -> None:
-    with torch.no_grad():
-        again = detector.score(prepared)
-    if not torch.equal(again, first):
-        raise SharpscopeError(
-            f"the detector gives other logits when it is run again on the same trials (by "
-            f"{gap(again, first, first):.2g} of the largest: a random crop, dropout left on, noise or a "
-            "state of its own in its forward): a difference of losses would measure that. "
-            "Make its forward deterministic and stateless in eval mode"
-        )
-
-
-def _same_buffers(module: nn.Module, before: dict[str, Tensor]) -> None:
-    changed = [
-        name
-        for name, buffer in module.named_buffers()
-        if name not in before or not same_bits(buffer, before[name])
-    ]
-    if changed:
-        raise SharpscopeError(
-            f"the network's forward writes into its buffers ({', '.join(changed[:3])}), so one forward changes the "
-            "next. Make it stateless in eval mode"
-        )
+    Such a step changes the logits, and costs no second copy of the weights; where the gradient is zero, as of a trial
+    that no unit answers to, the step is random.
+    """
+    generator = torch.Generator().manual_seed(0)
+    sizes, lengths = (torch.stack(torch._foreach_norm(tensors)) for tensors in (live.trained, live.found))
+    scales = (0.01 * sizes / lengths).tolist()
+    for index, (weights, step, scale) in enumerate(zip(live.tensors, live.found, scales, strict=True)):
+        if math.isfinite(scale):
+            weights.add_(step, alpha=scale)
+        else:
+            draw = torch.randn(step.shape, generator=generator).to(step.device, step.dtype)
+            weights.add_(draw * live.trained[index].abs().mean(), alpha=0.01)
+    live.found = []

@@ -53,13 +53,13 @@ def make_groups(
         (2, [np.False_, np.False_, np.True_, np.True_])
     """
     if m < 1:
-        raise UsageError(f"m is {m}; a group holds at least one trial")
+        raise UsageError(f"--m is {m}; a group holds at least one trial")
     if composition == "file_order":
         return [np.arange(start, min(start + m, len(labels))) for start in range(0, len(labels), m)]
     rng = np.random.default_rng(seed)
     classes = [rng.permutation(np.flatnonzero(labels == value)) for value in (1, 0)]
     if m > 1 and m % 2:
-        raise UsageError(f"m is {m}; a group is half bona fide and half spoof, so m must be even (or 1)")
+        raise UsageError(f"--m is {m}; a group is half bona fide and half spoof, so m must be even (or 1)")
     half = max(1, m // 2)
     if m > 1 and min(map(len, classes)) < half:
         raise UsageError(

@@ -8,28 +8,13 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import json
 import os
 import socket
 import time
 from pathlib import Path
 from typing import Any
 
-
-def _line(entry: dict[str, Any]) -> str:
-    body = json.dumps(entry, separators=(",", ":"), allow_nan=False)
-    return f"{hashlib.sha256(body.encode()).hexdigest()[:16]} {body}\n"
-
-
-def _parse(line: str) -> dict[str, Any] | None:
-    digest, _, body = line.rstrip("\n").partition(" ")
-    if hashlib.sha256(body.encode()).hexdigest()[:16] != digest:
-        return None
-    try:
-        entry = json.loads(body)
-    except json.JSONDecodeError:
-        return None
-    return entry if isinstance(entry, dict) else None
+from sharpscope.results.lines import entry_of, line_of
 
 
 class Journal:
@@ -78,7 +63,7 @@ class Journal:
             try:
                 with open(file, encoding="utf-8", errors="replace") as lines:
                     for line in lines:
-                        entry = _parse(line)
+                        entry = entry_of(line)
                         if entry is not None and entry.get("identity") == self.identity:
                             self.finished[entry["group"]] = entry["values"]
             except FileNotFoundError:  # another process has finished the measurement and taken it away
@@ -94,7 +79,7 @@ class Journal:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.path.with_name(f"{self.path.name}.{self._own}"), "a", encoding="utf-8") as file:
-                file.write(_line({"identity": self.identity, "group": group, "values": values}))
+                file.write(line_of({"identity": self.identity, "group": group, "values": values}))
         self.finished[group] = values
 
     def discard(self) -> None:
@@ -108,7 +93,7 @@ class Journal:
         """Tell whether a file holds a whole line of another measurement."""
         try:
             with open(file, encoding="utf-8", errors="replace") as lines:
-                entries = [_parse(line) for line in lines]
+                entries = [entry_of(line) for line in lines]
         except FileNotFoundError:
             return False
         return any(entry is not None and entry.get("identity") != self.identity for entry in entries)

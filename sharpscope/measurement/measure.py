@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from sharpscope.detectors.naming import distinct_names, settle_name
 from sharpscope.detectors.opening import open_detector
 from sharpscope.devices import choose_device, gather, keep_freed_memory, this_share
 from sharpscope.errors import SharpscopeError, UsageError
-from sharpscope.measurement.one_checkpoint import Problem, Run, measure_checkpoint
+from sharpscope.measurement.one_checkpoint import Problem, Run, measure_checkpoint, never_written
 from sharpscope.measurement.options import Design, Facts, checked_options
 from sharpscope.measurement.outcome import Measurement
 from sharpscope.measurement.plan import Plan
 from sharpscope.measurement.polarity import check_polarity, read_anchor
 from sharpscope.measurement.sets import Draws
 from sharpscope.progress import progress
+from sharpscope.results.diary import Diary
 from sharpscope.results.store import Store
 
 
@@ -184,29 +186,38 @@ def measure(
     }
     keep_freed_memory()
     each = sum(-(-len(draw.labels) // share.world) for draw in draws.of())
-    run = Run(options, store, share)
+    # A share of a run cannot tell how much of the whole is left.
+    asked = len(several) * sum(len(draw.labels) for draw in draws.of()) if share.alone else 0
+    diary = Diary(None if dry_run else store.path, len(several), len(draws.of()), asked)
+    run = Run(options, store, share, diary)
     log = None if log_json is None else Path(log_json)
     if log is not None and not share.alone:
         log = log.with_name(f"{log.name}.{share.rank}")
     shown = show_progress and share.rank == 0
     plan = Plan(options, store, share) if dry_run else None
     unit = "checkpoints" if plan else "trials"
-    with progress(len(several) * (1 if plan else each), unit, show=shown, log=log) as meter:
+    with (
+        diary,
+        progress(len(several) * (1 if plan else each), unit, show=shown, log=log) as meter,
+    ):
         if chosen != "cpu":
             meter.memory = torch.cuda.memory_allocated
         for given, name in zip(several, names, strict=True):
             where = name or str(given)
             meter.describe(where)
             try:
+                start = time.perf_counter()
                 detector = settle_name(open_detector(given, name, **opening), store.names())
+                diary.opened(where)
                 if plan is not None:
-                    plan.add(detector, draws.of(detector.seen))
+                    plan.add(detector, draws.of(detector.seen), time.perf_counter() - start)
                     meter.advance(1)
                     continue
                 notes = check_polarity(detector, in_domain, options)
                 run.problems.extend(measure_checkpoint(detector, draws.of(detector.seen), run, meter, notes))
             except UsageError as error:
                 run.problems.append(Problem(where, error))
+                diary.failed(where, str(error), asked // len(several))
                 meter.skip(1 if plan else each)
     return _joined(run, plan)
 
@@ -217,14 +228,16 @@ def _joined(run: Run, plan: Plan | None) -> Measurement:
         return Measurement(
             run.store, 0, 0, tuple(str(p.error) for p in run.problems), plan.lines(), plan.rows()
         )
-    everyone = gather(run.share, (run.rows, run.skipped, run.problems))
+    everyone = gather(run.share, (run.rows, run.skipped, run.problems, run.unwritten))
     if everyone is None:
         return Measurement(run.store, run.rows, run.skipped, (), ())
     rows, skipped = (sum(part[i] for part in everyone) for i in (0, 1))
-    problems = list({str(p): p for part in everyone for p in part[2]}.values())
+    unwritten = [left for part in everyone for left in part[3]]
+    found = [*(p for part in everyone for p in part[2]), *never_written(run.store, unwritten)]
+    problems = list({str(p): p for p in found}.values())
     if not rows and not skipped:
         _raise_for(problems)
-    failures = tuple(f"{problem.where}: {problem.error}" for problem in problems)
+    failures = tuple(problem.line for problem in problems)
     return Measurement(run.store, rows, skipped, failures, ())
 
 

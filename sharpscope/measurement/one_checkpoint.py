@@ -15,7 +15,13 @@ from sharpscope.audio.cache import WaveCache, open_cache
 from sharpscope.detectors import Detector
 from sharpscope.devices import ALONE, Share
 from sharpscope.errors import SharpscopeError
-from sharpscope.measurement.first_look import Look, first_look, fitted_batch, still_the_same
+from sharpscope.measurement.first_look import (
+    Look,
+    first_look,
+    fitted_batch,
+    look_before_group,
+    still_the_same,
+)
 from sharpscope.measurement.groups import GROUPING
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.one_set import OneSet, block_names, load_pieces, put_together, value_keys, work
@@ -23,6 +29,7 @@ from sharpscope.measurement.options import Options
 from sharpscope.measurement.rows import group_rows, measurement_rows, score_rows, shared_cells
 from sharpscope.measurement.sets import Draw
 from sharpscope.progress import Meter
+from sharpscope.results.diary import Diary
 from sharpscope.results.records import Place
 from sharpscope.results.store import Store
 from sharpscope.results.table import measure_and_block
@@ -34,6 +41,12 @@ class Problem(NamedTuple):
     where: str
     error: SharpscopeError
 
+    @property
+    def line(self) -> str:
+        """Where and why; a message that begins with where is not given it twice."""
+        why = str(self.error)
+        return why if why.startswith(self.where) else f"{self.where}: {why}"
+
 
 class Run:
     """What one call has done so far.
@@ -42,6 +55,7 @@ class Run:
         options: How checkpoints are measured.
         store: Where rows go.
         share: This process.
+        diary: Told what begins and what is done; None keeps none.
 
     Attributes:
         rows: Rows written.
@@ -49,14 +63,53 @@ class Run:
         problems: What could not be measured.
         pieces: Pieces of work of the sets so far, which decide who owns the next.
         sets: Sets so far.
+        unwritten: Rows that this process left to another one to write, with where they belong.
     """
 
-    def __init__(self, options: Options, store: Store, share: Share) -> None:
+    def __init__(self, options: Options, store: Store, share: Share, diary: Diary | None = None) -> None:
         self.options = options
         self.store = store
         self.share = share
+        self.diary = diary or Diary(None)
         self.rows = self.skipped = self.pieces = self.sets = 0
         self.problems: list[Problem] = []
+        self.unwritten: list[tuple[str, list[dict[str, Any]]]] = []
+
+    def failed(self, where: str, draw: Draw, error: SharpscopeError) -> Problem:
+        """Note in the diary that a checkpoint could not be measured on a set.
+
+        Args:
+            where: What they are called.
+            draw: The set.
+            error: Why.
+
+        Returns:
+            The problem, for the end of the call.
+        """
+        self.diary.failed(where, str(error), len(draw.labels))
+        return Problem(where, error)
+
+
+def never_written(store: Store, unwritten: Sequence[tuple[str, list[dict[str, Any]]]]) -> Iterator[Problem]:
+    """Tell, when every process is done, what each of them has left to the others.
+
+    Args:
+        store: Where rows go.
+        unwritten: What processes left, with where it belongs.
+
+    Yields:
+        One problem for each checkpoint and set without all of its rows.
+    """
+    for where, rows in dict(unwritten).items():
+        if absent := store.absent(rows):
+            yield Problem(
+                where,
+                SharpscopeError(
+                    f"{len(absent)} of {len(rows)} rows were not written: every process has finished its part and none "
+                    "saw the others' journals, as on a network disk that shows new files late. What was measured is "
+                    "kept; give the same command again, with one process"
+                ),
+            )
 
 
 def measure_checkpoint(
@@ -85,17 +138,18 @@ def measure_checkpoint(
         try:
             look = _measure_set(detector, draw, look, run, meter, notes)
         except SharpscopeError as error:
-            yield Problem(where, error)
+            yield run.failed(where, draw, error)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise SharpscopeError(
                     f"{where}: no space left ({error}). What was finished is kept; make room and give the "
                     "same command again"
                 ) from error
-            yield Problem(where, SharpscopeError(f"{type(error).__name__}: {error}"))
+            yield run.failed(where, draw, SharpscopeError(f"{type(error).__name__}: {error}"))
         except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
             # The network is the user's: whatever its own loss raises is about their file, not about this program.
-            yield Problem(where, SharpscopeError(f"the detector failed ({type(error).__name__}: {error})"))
+            failure = SharpscopeError(f"the detector failed ({type(error).__name__}: {error})")
+            yield run.failed(where, draw, failure)
         meter.skip(-(-len(draw.labels) // run.share.world) - (meter.done - before))
         run.pieces += len(draw.pieces)
         run.sets += 1
@@ -107,6 +161,7 @@ def _measure_set(
     """Ask what is missing, look at the detector, measure the pieces, write the rows when all are there."""
     options, store, share = run.options, run.store, run.share
     place, wanted = rows_wanted(detector, draw, options)
+    where = f"{detector.name} on {draw.name}"
     # With a tolerance one process must see every group of a set in order.
     whole = options.tolerance is not None
     with ExitStack() as held:
@@ -117,9 +172,11 @@ def _measure_set(
         if not missing:
             # A run that was killed after its rows were written could not take its journal away.
             open_journal(store, place, wanted, options).discard()
+            run.diary.done(where, len(draw.labels))
             return look
         if whole and not share.owns(run.sets):
             return look
+        run.diary.begins(where, place.file, len(draw.labels))
         cache = open_waves(detector, draw, options)
         look = look_at(detector, draw, options, look, cache)
         one = OneSet(look, draw, options, measures_of(missing), cache)
@@ -137,7 +194,13 @@ def _measure_set(
             store.add(place, rows, score_rows(draw, measured), group_rows(measured))
             run.rows += len(rows)
             journal.discard()
-    return look
+        # Only who wrote the rows, or finds them written, knows that all are there.
+        if measured is not None:
+            run.diary.done(where, len(draw.labels))
+        elif missing:
+            run.unwritten.append((where, wanted))
+    # What the first group showed holds for the next set.
+    return look._replace(place=None)
 
 
 def rows_wanted(detector: Detector, draw: Draw, options: Options) -> tuple[Place, list[dict[str, Any]]]:
@@ -191,11 +254,19 @@ def look_at(
     trials = np.concatenate([group[draw.labels[group] == label][:1] for label in (1, 0)])
     if len(trials) < 2:  # a group of one class, or of one trial
         trials = np.array([np.argmax(draw.labels), np.argmin(draw.labels)])
-    waves = next(load_pieces(detector, draw, [trials], options, cache=cache)).to(
-        detector.device, detector.dtype
-    )
-    labels = torch.as_tensor(draw.labels[trials], device=waves.device)
-    return first_look(detector, waves, labels, m, options.batch_size)
+    waves = next(load_pieces(detector, draw, [trials], options, cache=cache))
+    place = np.flatnonzero(group == trials[0])
+    try:
+        there = waves.to(detector.device, detector.dtype)
+        labels = torch.as_tensor(draw.labels[trials], device=there.device)
+        if detector.spec.n_samples is None or not len(place):
+            # Elsewhere a trial may get another length, which changes its scores.
+            return first_look(detector, there, labels, m, options.batch_size)
+        return look_before_group(detector, there, labels, m, options.batch_size, place=int(place[0]))
+    except torch.OutOfMemoryError:
+        raise SharpscopeError(
+            "out of memory with two trials at the first look; use a device with more memory or --device cpu"
+        ) from None
 
 
 def open_waves(detector: Detector, draw: Draw, options: Options) -> WaveCache | None:

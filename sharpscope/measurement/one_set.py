@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from sharpscope.audio.cache import WaveCache
 from sharpscope.detectors import Detector
 from sharpscope.devices import ALONE, Share
 from sharpscope.errors import SharpscopeError
-from sharpscope.measurement.first_look import Look
+from sharpscope.measurement.first_look import Look, same_in_group
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.options import Options
 from sharpscope.measurement.presets import trial_weights
@@ -31,6 +31,7 @@ from sharpscope.results.table import measure_and_block
 
 Key = tuple[str, float | None]
 Columns = dict[Key, list[float]]
+Result = TypeVar("Result")
 
 
 class SetMeasurement(NamedTuple):
@@ -192,6 +193,8 @@ def work(
                     waves = next(stream)
                 measured = index < len(one.draw.groups) and not enough.reached
                 entry, batch_size = measure_piece(one, index, waves, batch_size, measured)
+                if index == 0:
+                    same_in_group(one.look, torch.from_numpy(floats(entry["logits"]).reshape(-1, 2).copy()))
                 journal.record(str(index), entry)
                 meter.advance(len(pieces[index]))
             enough.after(index, journal.finished[str(index)])
@@ -238,24 +241,44 @@ def measure_piece(
     Raises:
         SharpscopeError: If one trial at a time does not fit, or a value is not finite.
     """
-    detector = one.look.detector
-    waves = waves.to(detector.device, detector.dtype, non_blocking=True)
     labels = one.draw.labels[one.draw.pieces[index]]
-    notes = []
+    size = batch_size
+    if one.options.batch_size is None:
+        size = min(size, one.look.batch_for(waves.shape[1], len(waves)))
+    (logits, values), fitted = halved_to_fit(lambda n: _values(one, waves, labels, n, measured), size)
+    entry: dict[str, Any] = {"logits": text(logits), "values": text(values)}
+    if fitted < one.look.batch_size:
+        entry["batch"] = fitted
+    if fitted < size:
+        entry["notes"] = [f"physical batch halved to {fitted} for lack of memory"]
+    return entry, fitted if fitted < size else batch_size
+
+
+def halved_to_fit(run: Callable[[int], Result], batch_size: int) -> tuple[Result, int]:
+    """Run something that takes a physical batch, halved as often as the device has no memory for it.
+
+    Args:
+        run: Takes the number of trials that go through at once.
+        batch_size: The first one to try.
+
+    Returns:
+        What it returned, and the physical batch that fitted.
+
+    Raises:
+        SharpscopeError: If one trial at a time does not fit.
+    """
     while True:
         try:
-            logits, values = _values(one, waves, labels, batch_size, measured)
-            break
+            return run(batch_size), batch_size
         except torch.OutOfMemoryError:
-            if batch_size == 1:
-                raise SharpscopeError(
-                    "out of memory with one trial at a time; use a device with more memory or --device cpu"
-                ) from None
+            pass
+        # Outside of the handler, whose traceback holds the tensors of the run that failed.
+        if batch_size == 1:
+            raise SharpscopeError(
+                "out of memory with one trial at a time; use a device with more memory or --device cpu"
+            )
         batch_size = max(1, batch_size // 2)
         torch.cuda.empty_cache()
-        notes.append(f"physical batch halved to {batch_size} for lack of memory")
-    entry: dict[str, Any] = {"logits": text(logits), "values": text(values)}
-    return ({**entry, "notes": notes, "batch": batch_size} if notes else entry), batch_size
 
 
 def _values(
@@ -263,6 +286,7 @@ def _values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the logits (B, 2) of some trials and, of a measured group, the values in order of the keys."""
     detector, options = one.look.detector, one.options
+    waves = waves.to(detector.device, detector.dtype, non_blocking=True)
     group = Group(
         detector.score,
         one.look.live,

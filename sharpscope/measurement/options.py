@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sharpscope.errors import UsageError
+from sharpscope.errors import UsageError, some_of
 from sharpscope.measurement.presets import Preset, get_preset
 from sharpscope.measures import MEASURES, select_measures
 from sharpscope.measures.group import Arithmetic
@@ -201,7 +201,7 @@ def _label_free(preset: str, measures: Sequence[str] | None, design: Design) -> 
     known = [name for name in MEASURES if "label_free" in MEASURES[name].families or name == "param_norm"]
     if needing := [name for name in chosen if name not in known]:
         raise UsageError(
-            f"{', '.join(needing[:6])} cannot be measured without labels; with --unlabelled take of {', '.join(known)}"
+            f"{', '.join(needing[:6])} cannot be measured without labels; with --unlabelled take of {some_of(known)}"
         )
     return chosen
 

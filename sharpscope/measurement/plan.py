@@ -7,23 +7,28 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from sharpscope.detectors import Detector
 from sharpscope.devices import Share
-from sharpscope.measurement.first_look import WEIGHT_COPIES, Look
+from sharpscope.measurement import memory
+from sharpscope.measurement.first_look import Look
 from sharpscope.measurement.one_checkpoint import look_at, measures_of, rows_wanted
-from sharpscope.measurement.one_set import load_pieces
+from sharpscope.measurement.one_set import halved_to_fit, load_pieces
 from sharpscope.measurement.options import Options
 from sharpscope.measurement.sets import Draw
 from sharpscope.measures import MEASURES
 from sharpscope.measures.group import Group
+from sharpscope.measures.objectives import get_objective
 from sharpscope.measures.precision import exact_arithmetic
 from sharpscope.progress import in_words
 from sharpscope.results.store import Store
 
-# Trials that a detector is timed on, at most.
-TIMED = 4
+# A detector is timed on as many trials at once as fit into a physical batch and about so many seconds.
+SECONDS = 2.0
+# Beside weights, trained values and a gradient for each objective: parts of steps, as a share of the weights.
+PARTS_OF_STEPS = 0.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,54 +39,103 @@ class Pace:
         forward: Seconds of a forward without a graph.
         gradient: Seconds of a forward with one and its backward.
         load: Seconds to decode.
-        memory: Bytes for activations, weights and their copies.
-        samples: Length of the trials it was timed on.
+        look: Seconds of the first look, once a checkpoint.
+        before: Bytes held beside trained values, gradients and activations, the weights included.
+        weights: Bytes of the weights.
+        activations: Bytes that a trial needs in a forward and backward.
+        batch: Trials that go through at once.
+        shared_baseline: See `Look`.
     """
 
     forward: float
     gradient: float
     load: float
-    memory: int
-    samples: int
+    look: float
+    before: int
+    weights: int
+    activations: int
+    batch: int
+    shared_baseline: bool
+
+    def memory(self, gradients: int) -> int:
+        """Return the most bytes that a measurement holds.
+
+        Args:
+            gradients: Whole gradients that are held at once, one an objective.
+
+        Returns:
+            What was there before, trained values, gradients and the activations of a physical batch.
+        """
+        copies = 1 + gradients + PARTS_OF_STEPS
+        return int(self.before + copies * self.weights + self.batch * self.activations)
 
 
-def pace(detector: Detector, draw: Draw, options: Options, look: Look) -> Pace:
-    """Time a detector on the first trials of a set.
+def pace(detector: Detector, draw: Draw, options: Options) -> Pace:
+    """Look at a detector, then time it on the first trials of a set: one at first, more where that was quick.
 
     Args:
         detector: In eval mode.
         draw: The set.
         options: Whether audio is resampled.
-        look: The first look at the detector.
 
     Returns:
         Its pace.
     """
-    chosen = draw.groups[0][:TIMED]
+    device = detector.device
+    before = memory.held(device)
+    watched = memory.start_watching(device)
+    start = _clock(device)
+    look = look_at(detector, draw, options, None)
+    looked = _clock(device) - start
+    group = draw.groups[0]
+    forward, gradient, load = _timed(draw, options, look, group[:1])
+    alone = memory.peak(device)
+    room = min(look.batch_size, len(group))
+    fitting = min(room, int(SECONDS / max(forward + gradient, 1e-9)))
+    several = fitting if fitting >= 4 else min(room, 2)
+    if fitting >= 4:  # with fewer, what it costs to ask for more memory would weigh more than what is learnt
+        for _ in range(2):  # the first run also pays for what is set up once
+            forward, gradient, load = _timed(draw, options, look, group[:several])
+    elif several > 1:
+        _timed(draw, options, look, group[:several])
+    weights = sum(p.numel() * p.element_size() for p in detector.module.parameters())
+    activations = look.saved_bytes
+    if watched:
+        # What each further trial takes; whatever was set up once stays in what was there before.
+        activations = max(activations, (memory.peak(device) - alone) // max(several - 1, 1))
+        before = max(before, alone - 2 * weights - activations)
+    return Pace(
+        forward, gradient, load, looked, before, weights, activations, look.batch_size, look.shared_baseline
+    )
+
+
+def _timed(draw: Draw, options: Options, look: Look, chosen: np.ndarray) -> tuple[float, float, float]:
+    """Return seconds a trial of a forward, of a forward and backward, and of decoding."""
+    detector = look.detector
     start = time.perf_counter()
     waves = next(load_pieces(detector, draw, [chosen], options)).to(detector.device, detector.dtype)  # (B, T)
     load = time.perf_counter() - start
     labels = torch.as_tensor(draw.labels[chosen], device=waves.device)
-    weights = torch.full((len(chosen),), 1 / len(chosen), dtype=torch.float64, device=waves.device)
-    size = min(look.batch_size, len(chosen))
+    n = len(chosen)
+    weights = torch.full((n,), 1 / n, dtype=torch.float64, device=waves.device)
 
-    def clock() -> float:
-        if waves.is_cuda:
-            torch.cuda.synchronize(waves.device)
-        return time.perf_counter()
+    def timed(size: int) -> tuple[float, float]:
+        prepared = detector.prepare(waves, size)
+        start = _clock(waves.device)
+        group = Group(detector.score, look.live, prepared, labels, weights, batch_size=size)
+        middle = _clock(waves.device)
+        group.evaluate()
+        return _clock(waves.device) - middle, middle - start
 
     with exact_arithmetic(), look.live.guarded():
-        prepared = look.detector.prepare(waves, size)
-        for _ in range(2):  # the first run also pays for what is set up once
-            start = clock()
-            group = Group(look.detector.score, look.live, prepared, labels, weights, batch_size=size)
-            middle = clock()
-            group.evaluate()
-            end = clock()
-    held = sum(p.numel() * p.element_size() for p in detector.module.parameters())
-    memory = look.saved_bytes * look.batch_size + WEIGHT_COPIES * held
-    n = len(chosen)
-    return Pace((end - middle) / n, (middle - start) / n, load / n, memory, waves.shape[1])
+        (forward, gradient), _ = halved_to_fit(timed, n)
+    return forward / n, gradient / n, load / n
+
+
+def _clock(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def evaluations(cost: str, n_radii: int) -> int:
@@ -126,14 +180,15 @@ class Plan:
         self._rows: list[dict[str, Any]] = []
         self._lines: list[str] = []
 
-    def add(self, detector: Detector, draws: Sequence[Draw]) -> None:
+    def add(self, detector: Detector, draws: Sequence[Draw], opening: float = 0.0) -> None:
         """Add a checkpoint on its sets; a checkpoint of an architecture and size that was timed already is not run.
 
         Args:
             detector: The checkpoint.
             draws: The sets.
+            opening: Seconds that it took to open it.
         """
-        look: Look | None = None
+        once, looked = opening, False
         for draw in draws:
             _, wanted = rows_wanted(detector, draw, self.options)
             missing = self.store.missing(wanted)
@@ -143,27 +198,40 @@ class Plan:
                     f"{detector.name} on {draw.name}: nothing to do, all {known} rows are there already"
                 )
                 continue
-            # Checkpoints of one architecture and size take the same time and memory.
-            kind = (detector.spec.hash(), str(detector.dtype), _shapes(detector), draw.m)
+            # Checkpoints of one architecture and size take the same time and memory, on trials of one length.
+            length = detector.spec.n_samples or draw.name
+            kind = (detector.spec.hash(), str(detector.dtype), _shapes(detector), draw.m, length)
             if kind not in self._paces:
-                look = look_at(detector, draw, self.options, look)
-                self._paces[kind] = pace(detector, draw, self.options, look)
-            self._add(detector, draw, measures_of(missing), self._paces[kind], known)
+                self._paces[kind] = pace(detector, draw, self.options)
+            found = self._paces[kind]
+            if not looked or detector.spec.n_samples is None:
+                once, looked = once + found.look, True
+            self._add(detector, draw, measures_of(missing), found, known, once)
+            once = 0.0
 
-    def _add(self, detector: Detector, draw: Draw, names: Sequence[str], found: Pace, known: int) -> None:
-        grouped = sum(len(group) for group in draw.groups)
-        scored = len(draw.labels) - grouped
+    def _add(
+        self, detector: Detector, draw: Draw, names: Sequence[str], found: Pace, known: int, once: float
+    ) -> None:
+        n, grouped = len(draw.labels), sum(len(group) for group in draw.groups)
         shared = {MEASURES[name].cost for name in names if "shared by" in MEASURES[name].cost}
         own = [MEASURES[name].cost for name in names if MEASURES[name].cost not in shared]
         steps = sum(evaluations(cost, len(self.options.radii)) for cost in [*own, *shared])
-        backwards = len({o for name in names for o in MEASURES[name].objectives})
-        passes = grouped * (1 + 2 * backwards + steps) + scored
-        seconds = grouped * found.gradient * max(backwards, 1) + (grouped * steps + scored) * found.forward
-        seconds = max(seconds, len(draw.labels) * found.load)
+        objectives = {o for name in names for o in MEASURES[name].objectives}
+        steps += self._more_forwards(objectives, draw, found)
+        passes = grouped * (1 + 2 * len(objectives) + steps) + n - grouped
+        # A further objective takes a backward through the same graph.
+        backward = found.gradient - found.forward
+        group = found.gradient + (len(objectives) - 1) * backward if objectives else found.forward
+        seconds = grouped * (group + steps * found.forward) + (n - grouped) * found.forward
+        seconds += found.forward  # the trial of the first look, once more at the end
+        workers = self.options.workers
+        decoding = n * found.load / max(workers, 1)
+        seconds = once + (max(seconds, decoding) if workers else seconds + decoding)
+        held = found.memory(len(objectives))
         there = f", {known} rows are there already" if known else ""
         self._lines.append(
-            f"{detector.name} on {draw.name}: {len(draw.labels)} trials, {len(draw.groups)} groups of m = {draw.m}, "
-            f"about {passes} forward passes of one trial, {in_words(seconds)}, {found.memory / 1024**3:.1f} GiB{there}"
+            f"{detector.name} on {draw.name}: {n} trials, {len(draw.groups)} groups of m = {draw.m}, "
+            f"about {passes} forward passes of one trial, {in_words(seconds)}, {held / 1024**3:.1f} GiB{there}"
         )
         self._rows.append(
             {
@@ -171,14 +239,21 @@ class Plan:
                 "set": draw.trials.name,
                 "subset": draw.trials.subset,
                 "m": draw.m,
-                "trials": len(draw.labels),
+                "trials": n,
                 "groups": len(draw.groups),
                 "passes": passes,
                 "seconds": seconds,
-                "seconds_scoring": len(draw.labels) * max(found.forward, found.load),
-                "bytes": found.memory,
+                "seconds_scoring": once + n * max(found.forward, found.load),
+                "bytes": held,
             }
         )
+
+    def _more_forwards(self, objectives: set[str], draw: Draw, found: Pace) -> int:
+        """Forwards of a group beside the shared one: for its temperature, and for L(w) without a graph."""
+        exact = self.options.direction == "fp32"
+        whole = exact and max(len(group) for group in draw.groups) <= found.batch
+        matched = any(get_objective(name).matched for name in objectives)
+        return int(matched and not whole) + int(bool(objectives) and not (exact and found.shared_baseline))
 
     def rows(self) -> tuple[dict[str, Any], ...]:
         """Return one mapping per checkpoint and set: trials, groups, passes, seconds, bytes."""
@@ -186,17 +261,20 @@ class Plan:
 
     def lines(self) -> tuple[str, ...]:
         """Return a line per checkpoint and set, and the total with what fewer groups would save."""
-        total = sum(row["seconds"] for row in self._rows)
-        if len(self._rows) < 2:
+        if not self._rows:
             return tuple(self._lines)
-        memory = max(row["bytes"] for row in self._rows)
+        total = sum(row["seconds"] for row in self._rows)
+        held = max(row["bytes"] for row in self._rows)
         words = f"in all {in_words(total)} on one device"
         if not self.share.alone:
             words += f", {in_words(total / self.share.world)} on {self.share.world}"
-        words += f" ({total / 3600:.2g} device hours), {memory / 1024**3:.1f} GiB"
+        words += f" ({total / 3600:.2g} device hours), {held / 1024**3:.1f} GiB"
+        saving = ""
         if (fewer := self._with_groups(200)) < 0.9 * total:
-            words += f"; --groups 200 would take {in_words(fewer)} and still score every trial"
-        return (*self._lines, words)
+            saving = f"--groups 200 would take {in_words(fewer)} and still score every trial"
+        if len(self._rows) == 1 and self.share.alone:
+            return (*self._lines, saving) if saving else tuple(self._lines)
+        return (*self._lines, f"{words}; {saving}" if saving else words)
 
     def _with_groups(self, groups: int) -> float:
         """Seconds in all if no more than so many groups of a set were measured."""

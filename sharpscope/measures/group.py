@@ -328,24 +328,17 @@ class Group:
         return rise, total
 
     def noise(self, index: int, kind: str = "gaussian") -> list[Tensor]:
-        """Return the index-th random direction: the same for every group, set and checkpoint of a shape.
-
-        Drawn in float32 whatever the precision of the network, so that a run in float64 checks one in float32.
+        """Return the index-th random direction: the same for every group, set, checkpoint of a shape, and device.
 
         Args:
             index: Number of the draw.
             kind: "gaussian" (standard normal) or "rademacher" (plus or minus one).
 
         Returns:
-            One tensor per live parameter.
+            One tensor per live parameter, which nobody may write into.
         """
-        generator = torch.Generator(device=self.live.tensors[0].device)
-        generator.manual_seed((self.seed * 1_000_003 + index) & 0x7FFF_FFFF_FFFF_FFFF)
-        draws = []
-        for tensor in self.live.tensors:
-            draw = torch.randn(tensor.shape, generator=generator, dtype=torch.float32, device=tensor.device)
-            draws.append((draw if kind == "gaussian" else torch.where(draw < 0, -1.0, 1.0)).to(tensor.dtype))
-        return draws
+        seed = (self.seed * 1_000_003 + index) & 0x7FFF_FFFF_FFFF_FFFF
+        return self.live.draw(seed, signs=kind == "rademacher")
 
     def gradient_norm(self, objective: str = "label") -> float:
         """Return the Euclidean norm of the group's gradient."""

@@ -16,6 +16,16 @@ Direction = Sequence[Tensor]
 
 # Weights move in parts of about this size: a direction that is made while it is used takes no more room than a part.
 PART_BYTES = 16 * 1024**2
+# Numbers widened to float64 at once on a CPU: what a piece needs stays in the processor's cache.
+PIECE = 65_536
+# Random directions on another device are kept up to this size, since they are drawn on the CPU.
+KEPT_DRAWS = 256 * 1024**2
+# Numbers whose bits are summed at once: what stays in a cache, and what is worth a kernel elsewhere.
+SUMMED_IN_CACHE, SUMMED_AT_ONCE = 2**15, 2**21
+# The same bits as whole numbers, by bytes of a value.
+_WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+# The fractional part of the golden ratio in 64 bits: its multiples spread evenly, and odd ones can be divided by.
+_SPREAD = 0x9E3779B97F4A7C15 - 2**64
 
 
 class LiveParameters:
@@ -70,6 +80,7 @@ class LiveParameters:
         self.parts = slices_of(self.trained, PART_BYTES)
         self._checksum = self.checksum()
         self._norm: float | None = None
+        self._draws: dict[tuple[int, bool], list[Tensor]] = {}
 
     @property
     def count(self) -> int:
@@ -87,16 +98,41 @@ class LiveParameters:
         return self._norm
 
     def checksum(self) -> str:
-        """SHA-256 over the bytes of the live parameters as they are now.
+        r"""SHA-256 of one number per live parameter as it is now, :math:`\sum_i c_i b_i \bmod 2^{64}` over its bits b.
+
+        The factors c are fixed, odd and different, so that any one value that changes changes the sum, and several
+        do but for a chance of about one in :math:`2^{64}`. Sums are taken where the weights lie and fetched at once:
+        the weights of a large network never leave the device, which is waited for once.
 
         Returns:
             64 hexadecimal digits.
         """
-        digest = hashlib.sha256()
-        for tensor in self.tensors:
-            flat = tensor.detach().contiguous().reshape(-1)
-            digest.update(flat.view(torch.uint8).cpu().numpy().tobytes())
-        return digest.hexdigest()
+        sizes = torch.tensor([tensor.numel() for tensor in self.tensors])
+        sums = torch.stack([sizes, stacked([sum_of_bits(tensor) for tensor in self.tensors])])
+        return hashlib.sha256(sums.numpy().tobytes()).hexdigest()
+
+    def draw(self, seed: int, *, signs: bool = False) -> list[Tensor]:
+        """Draw a random direction on the CPU, so that every device and every model of GPU has the same one.
+
+        Drawn in float32 whatever the precision of the network, so that a run in float64 checks one in float32.
+
+        Args:
+            seed: Of the draw, which depends on nothing else but the shapes.
+            signs: Plus or minus one instead of standard normal numbers.
+
+        Returns:
+            One tensor per live parameter, which nobody may write into.
+        """
+        kept = self._draws.get((seed, signs))
+        if kept is not None:
+            return kept
+        drawn = normal_like(self.tensors, torch.Generator().manual_seed(seed))
+        if signs:
+            drawn = [torch.where(draw < 0, -1.0, 1.0).to(draw.dtype) for draw in drawn]
+        held = sum(draw.numel() * draw.element_size() for draw in drawn)
+        if drawn[0].device.type != "cpu" and held * (len(self._draws) + 1) <= KEPT_DRAWS:
+            self._draws[seed, signs] = drawn
+        return drawn
 
     def move(self, direction: Direction, scale: float) -> None:
         """Set the parameters to ``trained + scale * direction``.
@@ -180,6 +216,57 @@ def slices_of(tensors: Sequence[Tensor], size: int) -> list[slice]:
     return [*found, slice(start, len(tensors))]
 
 
+def sum_of_bits(tensor: Tensor) -> Tensor:
+    """Sum the bits of a tensor's values, each times a fixed odd number, modulo two to the 64.
+
+    Args:
+        tensor: Of any shape and type.
+
+    Returns:
+        A whole number without dimensions, where the tensor lies.
+
+    Example:
+        >>> one, other = torch.tensor([1.0, 2.0]), torch.tensor([2.0, 1.0])
+        >>> bool(sum_of_bits(one) == sum_of_bits(one.clone())), bool(sum_of_bits(one) == sum_of_bits(other))
+        (True, False)
+    """
+    flat = tensor.detach().contiguous().reshape(-1)
+    whole = flat.view(_WHOLE.get(flat.element_size(), torch.uint8))
+    most = SUMMED_IN_CACHE if whole.device.type == "cpu" else SUMMED_AT_ONCE
+    size = max(1, min(len(whole), most))
+    factors = torch.arange(size, device=whole.device) * _SPREAD | 1
+    total = torch.zeros((), dtype=torch.int64, device=whole.device)
+    for part in torch.split(whole, size):
+        total = total * _SPREAD + (part * factors[: len(part)]).sum()
+    return total
+
+
+def normal_like(tensors: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
+    """Draw standard normal numbers on the CPU, one tensor after the other, and send them to the device at once.
+
+    Args:
+        tensors: Whose shapes, type and device the draws get.
+        generator: Of the CPU.
+
+    Returns:
+        Draws in float32, rounded to the type of each tensor.
+
+    Example:
+        >>> first, second = normal_like([torch.zeros(2), torch.zeros(3)], torch.Generator().manual_seed(0))
+        >>> torch.equal(second, torch.randn(5, generator=torch.Generator().manual_seed(0))[2:])
+        True
+    """
+    sizes = [tensor.numel() for tensor in tensors]
+    flat = torch.empty(sum(sizes))
+    for part in torch.split(flat, sizes):
+        part.normal_(generator=generator)
+    there = flat.to(tensors[0].device)
+    return [
+        part.view(tensor.shape).to(tensor.dtype)
+        for part, tensor in zip(torch.split(there, sizes), tensors, strict=True)
+    ]
+
+
 def products(a: Direction, b: Direction) -> Tensor:
     """Inner product of each pair of tensors, accumulated in float64 where they lie and fetched at once.
 
@@ -201,6 +288,9 @@ def products(a: Direction, b: Direction) -> Tensor:
 
 def _product(x: Tensor, y: Tensor) -> Tensor:
     """Inner product in float64; a tensor with itself is widened once."""
+    if x.device.type == "cpu" and x.numel() > PIECE and x.is_contiguous() and y.is_contiguous():
+        pieces = zip(torch.split(x.reshape(-1), PIECE), torch.split(y.reshape(-1), PIECE), strict=True)
+        return torch.stack([_product(a, a if y is x else b) for a, b in pieces]).sum()
     wide = x.double()
     return (wide * (wide if y is x else y.double())).sum()
 
@@ -230,9 +320,14 @@ def all_finite(tensors: Sequence[Tensor]) -> bool:
         >>> all_finite([torch.ones(2), torch.tensor([float("nan")])]), all_finite([torch.ones(2), torch.zeros(0)])
         (False, True)
     """
-    # The largest size keeps NaN and infinity, and nothing else makes them.
     filled = [tensor for tensor in tensors if tensor.numel()]
-    return not filled or bool(torch.isfinite(torch.stack(torch._foreach_norm(filled, math.inf))).all())
+    if not filled:
+        return True
+    # On a CPU a sum takes a tenth of the time; where it is finite so is every number.
+    if filled[0].device.type == "cpu" and bool(torch.stack([t.sum() for t in filled]).isfinite().all()):
+        return True
+    # The largest size keeps NaN and infinity, and nothing else makes them.
+    return bool(torch.isfinite(torch.stack(torch._foreach_norm(filled, math.inf))).all())
 
 
 def dot(a: Direction, b: Direction) -> float:

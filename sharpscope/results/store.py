@@ -47,8 +47,17 @@ class Store:
         Returns:
             Those to measure.
         """
-        if self.force:
-            return list(wanted)
+        return list(wanted) if self.force else self.absent(wanted)
+
+    def absent(self, wanted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the rows that are not in the table, whether or not they are measured again.
+
+        Args:
+            wanted: Rows with the columns of the key.
+
+        Returns:
+            Those without a value.
+        """
         known = set(self._rows) if self.path is None else measured_keys(self.path)
         return [row for row in wanted if key_of(row) not in known]
 
@@ -84,7 +93,7 @@ class Store:
             yield
             return
         file = folders(self.path)[1] / f"{place.file}.csv"
-        with locked(file.parent / ".locks" / f"{file.name}.run.lock", patience=None):
+        with locked(file.parent / ".locks" / f"{file.name}.run.lock", whole_run=True):
             yield
 
     def add(

@@ -186,6 +186,13 @@ def read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
         reader = csv.DictReader(io.StringIO(text), strict=True)
         header = reader.fieldnames or []
         missing = [column for column in COLUMNS if column not in header and column not in ADDED]
+        apart = {"\t": "tabs", ";": "semicolons"}.get(
+            next((c for c in (header or [""])[0] if c in "\t;"), "")
+        )
+        if missing and apart:
+            raise UsageError(
+                f"{path}: its columns stand apart by {apart}; a results table has commas, as `measure` writes it"
+            )
         if missing:
             raise UsageError(
                 f"{path}: not a results table, it lacks the columns {', '.join(missing[:6])}"
@@ -228,6 +235,10 @@ def read_results(path: str | Path) -> pd.DataFrame:
 
     path = Path(path)
     if not path.is_file():
+        if Path(path).is_dir():
+            raise UsageError(
+                f"{path}: is a folder; name the results table in it, such as {Path(path) / 'results.csv'}"
+            )
         raise UsageError(f"{path}: no such results file; make one with `sharpscope measure`")
     rows = read_rows(path)
     seen: dict[tuple[str, ...], int] = {}

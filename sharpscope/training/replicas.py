@@ -8,7 +8,7 @@ import torch
 import torch.distributed
 from torch import Tensor, nn
 
-from sharpscope.devices import Share
+from sharpscope.devices import Share, join_processes
 from sharpscope.errors import UsageError
 
 
@@ -144,7 +144,7 @@ class process_group:
 
     def __enter__(self) -> None:
         if not self.share.alone:
-            torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            join_processes("nccl" if torch.cuda.is_available() else "gloo")
 
     def __exit__(self, *_: object) -> None:
         if not self.share.alone:

@@ -5,17 +5,16 @@ So it works from any machine that sees the folder, while a run is going on, afte
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sharpscope.errors import UsageError
+from sharpscope.results.diary import Failure, RunSeen, alive, read_diaries
+from sharpscope.results.lines import entry_of
 from sharpscope.results.records import record_name
 from sharpscope.results.table import read_rows
 
@@ -81,12 +80,16 @@ class Watched(NamedTuple):
         rows: Its rows so far, cells as text, newest last.
         unfinished: What is not in it yet.
         problem: Why the table cannot be read; "" where it can.
+        runs: The runs that have not ended, oldest first.
+        failures: What could not be measured and was not since, newest last, but for what ``unfinished`` holds.
     """
 
     table: Path
     rows: tuple[Mapping[str, str], ...]
     unfinished: tuple[Unfinished, ...]
     problem: str
+    runs: tuple[RunSeen, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 def look(folder: str | Path, *, now: float | None = None) -> list[Watched]:
@@ -137,14 +140,46 @@ def _watched(table: Path, now: float) -> Watched:
     journals: dict[tuple[str, str], list[Path]] = {}
     for path in sorted((table.parent / "groups" / table.stem).glob("*/*.journal.*")):
         journals.setdefault((path.parent.name, path.name.partition(".journal.")[0]), []).append(path)
-    totals = _totals(rows)
-    found = (_unfinished(table, files, totals, now) for files in journals.values())
-    return Watched(table, tuple(rows), tuple(one for one in found if one is not None), problem)
+    diaries = read_diaries(table)
+    failures = _open_failures(diaries)
+    totals = _totals(rows) | {place: trials for run in diaries for place, trials in run.trials.items()}
+    found = (_unfinished(table, files, totals, failures, now) for files in journals.values())
+    unfinished = tuple(one for one in found if one is not None)
+    shown = {f"{folder}/{name}" for folder, name in journals}
+    return Watched(
+        table,
+        tuple(rows),
+        unfinished,
+        problem,
+        tuple(run for run in diaries if _goes_on(run, unfinished)),
+        tuple(failure for failure in failures.values() if failure.place not in shown),
+    )
 
 
-def _totals(rows: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], int]:
+def _open_failures(diaries: Sequence[RunSeen]) -> dict[str, Failure]:
+    """Return the failures, by what failed, that no run has tried again or made good."""
+    newest = {}
+    for failure in sorted((f for run in diaries for f in run.failures), key=lambda failure: failure.at):
+        newest[failure.where] = failure
+    later: dict[str, float] = {}
+    for run in diaries:
+        for where, at in run.began.items():
+            later[where] = max(at, later.get(where, 0.0))
+    return {where: failure for where, failure in newest.items() if later.get(where, 0.0) <= failure.at}
+
+
+def _goes_on(run: RunSeen, unfinished: Sequence[Unfinished]) -> bool:
+    """Tell whether a run is still there, as far as can be told from here."""
+    if run.ended is not None:
+        return False
+    if run.host == socket.gethostname():
+        return alive(run.process)
+    return any(one.running and f"{run.process} on {run.host}" in one.processes for one in unfinished)
+
+
+def _totals(rows: Iterable[Mapping[str, str]]) -> dict[str | tuple[str, str], int]:
     """Return how many trials a set has, from rows of other checkpoints on the same draw of it."""
-    found = {}
+    found: dict[str | tuple[str, str], int] = {}
     for row in rows:
         try:
             count = int(float(row["n_bonafide"])) + int(float(row["n_spoof"]))
@@ -185,9 +220,9 @@ def _read(path: Path) -> _File | None:
             for line in lines:
                 if not line.endswith("\n"):
                     continue  # being written just now
-                digest, _, body = line.rstrip("\n").partition(" ")
-                if hashlib.sha256(body.encode()).hexdigest()[:16] == digest:
-                    entries.append(json.loads(body))
+                entry = entry_of(line)
+                if entry is not None:
+                    entries.append(entry)
                 else:
                     damaged += 1
         touched = path.stat().st_mtime
@@ -197,7 +232,11 @@ def _read(path: Path) -> _File | None:
 
 
 def _unfinished(
-    table: Path, files: list[Path], totals: Mapping[tuple[str, str], int], now: float
+    table: Path,
+    files: list[Path],
+    totals: Mapping[str | tuple[str, str], int],
+    failures: Mapping[str, Failure],
+    now: float,
 ) -> Unfinished | None:
     """Put together the journals of all processes that work on one checkpoint and set."""
     parts = [part for part in map(_read, files) if part is not None]
@@ -217,7 +256,9 @@ def _unfinished(
     usual = sum(done.values()) / len(done) / slowest if slowest else 0.0
     allowed = max(SILENCE, PATIENCE * usual)
     active = [part for part in parts if now - part.touched <= allowed]
-    running, why = _running(files[0], silent, allowed)
+    place = f"{files[0].parent.name}/{files[0].name.partition('.journal.')[0]}"
+    failed = next((failure for failure in failures.values() if failure.place == place), None)
+    running, why = _running(files[0], silent, allowed) if failed is None else (False, failed.why)
     if damaged := sum(part.damaged for part in parts):
         note = f"damaged lines in its journal: {damaged}; those groups are measured again"
         why = f"{why}; {note}" if why else note
@@ -229,7 +270,7 @@ def _unfinished(
         preset=newest.words["preset"],
         groups=len(done),
         trials=sum(done.values()),
-        total=totals.get((newest.words["set"], newest.words["trials"])),
+        total=totals.get(place) or totals.get((newest.words["set"], newest.words["trials"])),
         per_second=sum(part.per_second for part in active) if running else 0.0,
         silent=silent,
         processes=tuple(f"{part.words['pid']} on {part.words['host']}" for part in active),
@@ -253,7 +294,7 @@ def _running(journal: Path, silent: float, allowed: float) -> tuple[bool, str]:
     except OSError:
         words = None
     if words is not None and words[2] == socket.gethostname():
-        if _alive(int(words[1])):
+        if alive(int(words[1])):
             return True, ""
         return False, f"its process {words[1]} is gone (killed?); the same command goes on from here"
     if silent <= allowed:
@@ -264,13 +305,3 @@ def _running(journal: Path, silent: float, allowed: float) -> tuple[bool, str]:
         False,
         "nobody works on it (failed or stopped; its message says why); the same command goes on from here",
     )
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's, so it is there
-        return True
-    return True

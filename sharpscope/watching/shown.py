@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sharpscope.progress import in_words
+from sharpscope.results.diary import Failure, RunSeen
 from sharpscope.watching.runs import Unfinished, Watched
 
 # Cells of the table that are shown in a terminal, newest rows.
@@ -79,6 +80,40 @@ def state(one: Unfinished) -> str:
     return ", ".join(words)
 
 
+def run_state(run: RunSeen, unfinished: Sequence[Unfinished]) -> str:
+    """Say how far a whole run is, in one line.
+
+    Args:
+        run: Which.
+        unfinished: What of it is being measured.
+
+    Returns:
+        What was asked for, what is finished, what failed, and the time left where it can be told.
+    """
+    asked = run.checkpoints * run.sets
+    words = [f"process {run.process} on {run.host}: {run.done} of {asked} checkpoints x sets finished"]
+    words += [f"{len(run.failures)} failed"] if run.failures else []
+    own = [one for one in unfinished if f"{run.process} on {run.host}" in one.processes]
+    speed = sum(one.per_second for one in own)
+    if run.asked and speed > 0:
+        left = max(run.asked - run.settled - sum(one.trials for one in own), 0)
+        words.append(f"{in_words(left / speed)} left for all of it")
+    return ", ".join(words)
+
+
+def failed(failure: Failure) -> str:
+    """Say what could not be measured, why and when, in one line.
+
+    Args:
+        failure: Which.
+
+    Returns:
+        The line.
+    """
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(failure.at))
+    return f"{failure.line} ({when})"
+
+
 def lines(tables: Sequence[Watched]) -> list[str]:
     """Return what a terminal shows.
 
@@ -95,11 +130,13 @@ def lines(tables: Sequence[Watched]) -> list[str]:
         still = [one for one in watched.unfinished if not one.running]
         shown.append(
             f"{watched.table}: {len(done)} checkpoints x sets finished, {len(watched.rows)} rows; "
-            f"{len(running)} running, {len(still)} stopped"
+            f"{len(running)} running, {len(still)} stopped, {len(watched.failures)} failed"
         )
+        shown += [f"  run      {run_state(run, watched.unfinished)}" for run in watched.runs]
         shown += [f"  cannot be read: {watched.problem}"] if watched.problem else []
         shown += [f"  running  {one.checkpoint} on {one.set}: {state(one)}{_why(one)}" for one in running]
         shown += [f"  STOPPED  {one.checkpoint} on {one.set}: {state(one)}{_why(one)}" for one in still]
+        shown += [f"  FAILED   {failed(failure)}" for failure in watched.failures[-MOST_LINES:]]
         for checkpoint, where, eer, sharp, _ in done[:MOST_LINES]:
             shown.append(f"  done     {checkpoint} on {where}: EER {eer}" + (f", {sharp}" if sharp else ""))
         shown += [f"  ... and {len(done) - MOST_LINES} more"] if len(done) > MOST_LINES else []
@@ -139,6 +176,10 @@ def page(tables: Sequence[Watched], folder: str | Path, *, every: float) -> str:
             parts.append(
                 f"<div class=wide><table><tr><th>checkpoint<th>set<th>progress<th>state{rows}</table></div>"
             )
+        parts += [f"<p>Run: {html.escape(run_state(run, watched.unfinished))}" for run in watched.runs]
+        if watched.failures:
+            listed = "".join(f"<li>{html.escape(failed(failure))}" for failure in watched.failures)
+            parts.append(f"<h3>Failed</h3><ul class=bad>{listed}</ul>")
         parts.append(_done(finished(watched)))
     if not tables:
         parts.append("<p>No run has begun here yet.")
@@ -147,7 +188,9 @@ def page(tables: Sequence[Watched], folder: str | Path, *, every: float) -> str:
 
 def _title(tables: Sequence[Watched]) -> str:
     every = [one for watched in tables for one in watched.unfinished]
-    return f"{sum(one.running for one in every)} running, {sum(not one.running for one in every)} stopped"
+    failures = sum(len(watched.failures) for watched in tables)
+    words = f"{sum(one.running for one in every)} running, {sum(not one.running for one in every)} stopped"
+    return f"{words}, {failures} failed"
 
 
 def _row(one: Unfinished) -> str:

@@ -20,6 +20,7 @@ from sharpscope.analysis.reliability import agreement, of_the_whole, split_halve
 from sharpscope.analysis.robustness import COLUMNS, ask, mean_within
 from sharpscope.analysis.trust import trust
 from sharpscope.errors import UsageError
+from sharpscope.results.measure_facts import is_control
 from sharpscope.results.records import (
     KNOWN_OF_TRIALS,
     Place,
@@ -249,9 +250,14 @@ def test_max_t_equals_its_definition_and_lies_between_raw_and_bonferroni() -> No
     assert (tests["p_max_t"] <= (len(tests) * tests["p"]).clip(upper=1) + 0.02).all()
 
 
-def test_max_t_needs_the_same_checkpoints_everywhere(results: pd.DataFrame) -> None:
-    lost = results.drop(index=results.index[0])
-    assert correlate(lost).table["p_max_t"].isna().all()
+def test_max_t_needs_the_same_checkpoints_in_every_test_of_a_family(results: pd.DataFrame) -> None:
+    """A number that sharpness lacks leaves its family to Holm, and changes nothing for the controls."""
+    whole, lost = correlate(results).table, correlate(results.drop(index=results.index[0])).table
+    assert not is_control(str(results["measure"].iloc[0]))
+    control = lost["measure"].map(is_control).astype(bool)
+    assert lost.loc[~control, "p_max_t"].isna().all()
+    np.testing.assert_array_equal(lost.loc[control, "p_max_t"], whole.loc[control, "p_max_t"])
+    assert whole.loc[whole["scope"] == "set", "p_max_t"].notna().all()
 
 
 def test_words_say_what_the_answers_are(answers: pd.DataFrame) -> None:

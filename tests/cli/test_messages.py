@@ -4,7 +4,9 @@ import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from click.testing import CliRunner, Result
 from results_tables import make_results
@@ -68,6 +70,28 @@ def test_debug_shows_where_an_error_comes_from() -> None:
     assert "Traceback" in run("--debug", "measures", "samm").stderr
     assert run("--debug", "measures", "samm").exit_code == 2
     assert "Traceback" not in run("measures", "samm").stderr
+
+
+@pytest.mark.parametrize(("sign", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_results_table_with_other_separators_or_a_folder_is_told(
+    sign: str, name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.csv"
+    make_results(("itw",)).to_csv(path, sep=sign, index=False)
+    assert f"its columns stand apart by {name}" in run("correlate", str(path)).stderr
+    assert "is a folder" in run("correlate", str(tmp_path)).stderr
+
+
+def test_two_lists_of_one_name_and_a_folder_of_no_corpus_are_told(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("file,label\nx.wav,spoof\ny.wav,bonafide\n")
+    for name in ("x", "y"):
+        soundfile.write(tmp_path / f"{name}.wav", np.zeros(160), 16_000)
+    done = run("measure", "x.pt", "--sets", f"own={tmp_path}/a.csv,own={tmp_path}/b.csv")
+    assert "two sets of --sets are called 'own'" in done.stderr
+    done = run("measure", "x.pt", "--sets", f"own={tmp_path}")
+    assert "write own=LIST.csv" in done.stderr
+    assert done.exit_code == 2
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])

@@ -262,3 +262,39 @@ def test_without_apt_the_demo_says_what_to_do(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SharpscopeError, match=r"no apt-get .* --speech DIR"):
         fetch_speech(tmp_path / "speech")
+
+
+@pytest.mark.usefixtures("small_sizes")
+def test_the_corpus_alone_is_that_of_the_demo(speech: Path, tmp_path: Path) -> None:
+    out = tmp_path / "corpus"
+    made = CliRunner().invoke(main, ["example-corpus", str(out), "--speech", str(speech), "--quiet"])
+    assert made.exit_code == 0, made.output
+    names = [Path(line).stem for line in made.stdout.splitlines()]
+    assert names[:2] == ["train", "dev"]
+    assert {"seen", "attacks", "codecs"} <= set(names)
+    for name in names:
+        trials = read_set(f"{name}={out / name}.csv").table
+        assert set(trials["label"]) == {"bonafide", "spoof"}
+        assert all(Path(path).is_file() for path in trials["path"])
+    before = (out / "seen.csv").read_text()
+    again = CliRunner().invoke(main, ["example-corpus", str(out), "--speech", str(speech), "--quiet"])
+    assert again.exit_code == 0
+    assert (out / "seen.csv").read_text() == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    refused = CliRunner().invoke(main, ["example-corpus", str(tmp_path / "mine")])
+    assert refused.exit_code == 2
+    assert "holds something that is no demo" in refused.stderr
+
+
+def test_examples_are_listed_and_copied_and_nothing_is_written_over(tmp_path: Path) -> None:
+    listed = CliRunner().invoke(main, ["examples"])
+    assert "plugin" in listed.stdout
+    copied = CliRunner().invoke(main, ["examples", "plugin", str(tmp_path / "p")])
+    assert copied.exit_code == 0
+    assert len(copied.stdout.splitlines()) == 2
+    again = CliRunner().invoke(main, ["examples", "plugin", str(tmp_path / "p")])
+    assert again.exit_code == 2
+    assert "is there already" in again.stderr
+    unknown = CliRunner().invoke(main, ["examples", "plugins"])
+    assert "did you mean 'plugin'?" in unknown.stderr

@@ -16,7 +16,7 @@ from sharpscope.detectors import build
 from sharpscope.detectors.reading import write_checkpoint
 from sharpscope.results.table import append_results
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "sharpscope" / "examples"
 
 
 def module(folder: str, name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:

@@ -394,7 +394,9 @@ def test_every_architecture_is_documented_and_the_page_is_current() -> None:
 
 
 def test_the_example_in_the_docs_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    example = Path(__file__).resolve().parents[2] / "examples" / "bring_your_detector" / "run.py"
+    example = (
+        Path(__file__).resolve().parents[2] / "sharpscope" / "examples" / "bring_your_detector" / "run.py"
+    )
     runpy.run_path(str(example), run_name="__main__")
     out = capsys.readouterr().out
     assert "network from --model" in out

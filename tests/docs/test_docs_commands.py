@@ -83,7 +83,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("adam", "sam", "adam-0", "sam-0"):
         detector(folder / f"{name}.pt", 7, recipe=name.split("-")[0])
     detector(folder / "published.pth", 8)
-    example = (ROOT / "examples" / "bring_your_detector" / "my_detector.py").read_text()
+    example = (ROOT / "sharpscope" / "examples" / "bring_your_detector" / "my_detector.py").read_text()
     (folder / "my_detector.py").write_text(example)
     (folder / "my_model.py").write_text(example.replace("class MyDetector", "class Net"))
     namespace: dict[str, Any] = {}

@@ -1,6 +1,7 @@
 """Formulas of the built documentation are typeset without any address outside, and every public name has its page."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ def test_the_python_page_holds_every_public_name_once() -> None:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built documentation; strict, so a broken link or page fails here."""
     for needed in ("mkdocs", "material", "mkdocstrings", "latex2mathml"):
-        pytest.importorskip(needed, reason="make docs installs what builds the pages")
+        pytest.importorskip(needed, reason="pip install 'sharpscope[docs]' brings what builds the pages")
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -66,10 +67,14 @@ def test_a_browser_without_a_network_sets_the_formulas(site: Path) -> None:
 
 def _browser() -> Any:
     webdriver = pytest.importorskip("selenium.webdriver")
-    if not Path("/usr/bin/chromium").exists():
-        pytest.skip("no Chromium here")
+    binary, driver = (
+        shutil.which("chromium") or shutil.which("chromium-browser"),
+        shutil.which("chromedriver"),
+    )
+    if binary is None or driver is None:
+        pytest.skip("no chromium and chromium-driver: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = binary
     for argument in (
         "--headless=new",
         "--no-sandbox",
@@ -77,4 +82,4 @@ def _browser() -> Any:
         "--host-resolver-rules=MAP * ~NOTFOUND",
     ):
         options.add_argument(argument)
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))

@@ -14,7 +14,7 @@ import soundfile
 
 from sharpscope import plugins
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "plugin"
+EXAMPLE = Path(__file__).resolve().parents[2] / "sharpscope" / "examples" / "plugin"
 
 SCRIPT = """
 import sys, torch, sharpscope, sharpscope_lab

@@ -63,3 +63,14 @@ def test_the_interval_of_a_mean_is_drawn_where_it_is_named() -> None:
     done = plot("rho-curve", make_results(measures=RADII))
     assert "95% bootstrap interval over checkpoints" in done.caption
     assert all(len(ax.collections) == 2 for ax in done.figure.axes)  # one band a recipe
+
+
+def test_the_caption_of_single_checkpoints_speaks_of_no_mean() -> None:
+    table = make_results(("seen",), measures=(("sam", 0.01), ("sam", 0.05)), seeds=(0,))
+    caption = plot("rho-curve", table).caption
+    assert "A line per checkpoint, n = 2 checkpoints" in caption
+    assert "mean" not in caption
+    assert (
+        "thick: means"
+        in plot("rho-curve", make_results(("seen",), measures=(("sam", 0.01), ("sam", 0.05)))).caption
+    )

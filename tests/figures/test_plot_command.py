@@ -45,3 +45,31 @@ def test_a_table_is_not_written_into_a_document(results: str, tmp_path: Path) ->
     assert done.exit_code == 2
     assert ".md, .txt, .tex" in done.output
     assert not (tmp_path / "x.docx").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--rho", "0.07"],
+        ["--measure", "samm"],
+        ["--sets", "nosuch"],
+        ["--preset", "nope"],
+        ["--out", "x.docx"],
+    ],
+)
+def test_a_wrong_choice_is_told_before_anything_is_correlated(
+    wrong: list[str], results: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: object, **__: object) -> None:
+        raise AssertionError("correlated before the choice was looked up")
+
+    monkeypatch.setattr("sharpscope.figures.kinds.correlation_of", slow)
+    done = CliRunner().invoke(main, ["plot", "scatter", results, *wrong])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("sharpscope: ")
+
+
+def test_a_figure_shows_itself_in_a_notebook(results: str) -> None:
+    from sharpscope.figures import plot
+
+    assert plot("shift", results)._repr_png_().startswith(b"\x89PNG")

@@ -47,3 +47,14 @@ def test_caption_counts_checkpoints_whose_measure_rises_and_names_m_and_preset()
     one = plot("shift", table[falling]).caption
     assert "n = 1 checkpoint," in one
     assert "means" not in one
+
+
+def test_a_kind_without_a_mean_has_the_mark_of_its_legend_on_every_point() -> None:
+    ax = shift(make_results(seeds=(0, 1)))
+    assert not [line for line in ax.lines if line.get_gid() == "mean"]
+    points = [line for line in ax.lines if line.get_gid() == "points"]
+    assert {line.get_marker() for line in points} == {"o"}
+    assert len({str(line.get_markeredgecolor()) for line in points}) == 2
+    assert min(line.get_markersize() for line in points) >= 3
+    many = [line for line in shift(make_results(seeds=(0, 1, 2))).lines if line.get_gid() == "points"]
+    assert {line.get_marker() for line in many} == {"."}

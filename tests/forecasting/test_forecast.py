@@ -151,6 +151,13 @@ def test_without_scores_or_home_the_rest_still_speaks_and_says_so() -> None:
     assert found.table["in_domain_eer"].isna().all()
 
 
+def test_a_table_without_sharpness_that_needs_no_labels_is_forecast_from_its_scores() -> None:
+    table, records = study(seed=4)
+    found = forecast(table.assign(measure="sam"), target="target", records=records)
+    assert found.table["eer"].between(0, 1).all()
+    assert "sam_predicted" not in found.summary
+
+
 def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     table, records = study(sets=5, checkpoints=5, seed=5)
     out = tmp_path / "results.csv"

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import importlib
 import multiprocessing
 import os
 import random
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 
+from sharpscope.devices import Share
 from sharpscope.errors import SharpscopeError
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.measure import measure
@@ -277,3 +279,48 @@ def test_a_process_that_died_is_made_good_by_the_next_run(
     measure(paths, [f"tones={tone_set}"], out=out, **options)
     shutil.rmtree(out.parent / "groups", ignore_errors=True)
     assert contents(out) == contents(tmp_path / "whole" / "r.csv")
+
+
+@pytest.mark.parametrize("sets", [1, 2])
+def test_rows_that_nobody_wrote_are_a_failure(
+    sets: int, tmp_path: Path, tone_set: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network disk that shows new files late: each of two processes is done and neither sees the other's journal.
+
+    The first of two sets was written before, so that the call does find rows: a set without any must show all the same.
+    """
+    path, out = network(tmp_path, model_file), tmp_path / "r.csv"
+    options: dict[str, Any] = {"model": f"{model_file}:Tiny", "m": 4, "show_progress": False, "out": out}
+    if sets == 2:
+        measure([path], [f"known={tone_set}"], **options)
+    names = [f"known={tone_set}", f"tones={tone_set}"][-sets:]
+    module = importlib.import_module("sharpscope.measurement.measure")
+    real, said = Journal.files, []
+
+    def own_files(journal: Journal) -> list[Path]:
+        return [file for file in real(journal) if journal._own in file.name]
+
+    monkeypatch.setattr(Journal, "files", own_files)
+    monkeypatch.setattr(
+        module, "gather", lambda share, value: said.append(value) or (said if not share.rank else None)
+    )
+    for rank in (1, 0):
+        monkeypatch.setattr(module, "this_share", lambda rank=rank: Share(rank, 2, rank))
+        if rank:
+            assert not measure([path], names, **options).failures
+        elif sets == 1:
+            with pytest.raises(
+                SharpscopeError, match="rows were not written: every process has finished its part"
+            ):
+                measure([path], names, **options)
+        else:
+            found = measure([path], names, **options)
+            assert found.skipped
+            (line,) = found.failures
+            assert line.startswith("net0 on tones: ")
+            assert "give the same command again, with one process" in line
+    monkeypatch.setattr(Journal, "files", real)
+    monkeypatch.setattr(module, "this_share", Share)
+    monkeypatch.setattr(module, "gather", lambda share, value: [value])
+    assert not measure([path], names, **options).failures
+    assert set(read_results(out)["set"]) == {name.partition("=")[0] for name in names}

@@ -15,6 +15,7 @@ import sharpscope
 from sharpscope.detectors import Detector, DetectorSpec
 from sharpscope.errors import SharpscopeError
 from sharpscope.measurement import first_look as looking
+from sharpscope.measurement import guards
 from sharpscope.measurement.first_look import first_look, fitted_batch
 
 SAMPLES = 8_000
@@ -241,32 +242,106 @@ def _as_before() -> Any:
     cudnn.benchmark = False
 
 
+FAULTS = [
+    ("batch std", "alone and in a batch"),
+    ("batch mean", "alone and in a batch"),
+    ("counts", "run again"),
+    ("remembers", "run again"),
+    ("buffer", r"writes into its buffers \(running\)"),
+    ("grad only", "only while a gradient is taken"),
+    ("tf32", "global switches.*matrix products"),
+    ("old tf32", "global switches.*matrix products"),
+    ("benchmark", "global switches.*cuDNN benchmark"),
+    ("dtype", "global switches.*default dtype"),
+    ("grad", "global switches.*grad mode"),
+    ("no grad", "whole forward runs under no_grad"),
+    (
+        "raises",
+        r"Faulty\) failed on waves \(B, T\) of 2x8000 with KeyError: 'mel' \(test_first_look.py, line \d+\)",
+    ),
+]
+
+
 @pytest.mark.filterwarnings("ignore:std")
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        ("batch std", "alone and in a batch"),
-        ("batch mean", "alone and in a batch"),
-        ("counts", "run again"),
-        ("remembers", "run again"),
-        ("buffer", r"writes into its buffers \(running\)"),
-        ("grad only", "only while a gradient is taken"),
-        ("tf32", "global switches.*matrix products"),
-        ("old tf32", "global switches.*matrix products"),
-        ("benchmark", "global switches.*cuDNN benchmark"),
-        ("dtype", "global switches.*default dtype"),
-        ("grad", "global switches.*grad mode"),
-        ("no grad", "whole forward runs under no_grad"),
-        (
-            "raises",
-            r"Faulty\) failed on waves \(B, T\) of 2x8000 with KeyError: 'mel' \(test_first_look.py, line \d+\)",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("fault", "words"), FAULTS)
 def test_a_fault_is_refused_in_one_line(fault: str, words: str) -> None:
     with pytest.raises(SharpscopeError, match=words) as caught:
         look(Faulty(fault))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:std")
+@pytest.mark.parametrize(("fault", "words"), FAULTS)
+def test_a_fault_is_refused_where_the_detector_is_measured(fault: str, words: str) -> None:
+    """A measurement looks by one trial alone and at that trial in its first group: it must miss no fault."""
+    with pytest.raises(SharpscopeError, match=words) as caught:
+        sharpscope.measure(
+            detector(Faulty(fault)),
+            {"noise": batch()},
+            measures=["sam"],
+            rho=[0.05],
+            m=4,
+            show_progress=False,
+        )
+    assert "\n" not in str(caught.value)
+
+
+class Cropping(Body):
+    """Takes its features from a place that moves on with every call."""
+
+    calls = 0
+
+    def fixed_features(self, waves: Tensor) -> Tensor:
+        self.calls += 1
+        return waves.roll(self.calls, dims=1)
+
+    def from_features(self, features: Tensor) -> Tensor:
+        return self.body(features * torch.linspace(0, 1, SAMPLES))
+
+
+def test_features_that_differ_each_time_are_refused_where_the_detector_is_measured() -> None:
+    with pytest.raises(SharpscopeError, match="alone and in a batch"):
+        table_of(Cropping())
+
+
+class Counting(Body):
+    """Counts the trials that go forwards through it, and backwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forwards = self.backwards = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.forwards += len(x)
+        logits = self.body(x)
+        if logits.requires_grad:
+            logits.register_hook(self.count)
+        return logits
+
+    def count(self, gradient: Tensor) -> None:
+        self.backwards += len(gradient)
+
+
+def test_the_look_before_a_group_takes_less_than_two_trials_forwards_and_backwards() -> None:
+    network, waves = Counting(), torch.from_numpy(batch(2)[0])
+    found = looking.look_before_group(detector(network), waves, LABELS, place=0)
+    assert (network.forwards, network.backwards) == (3, 1)
+    whole = look(Counting())
+    assert found.live.names == whole.live.names
+    assert (found.batch_size, found.saved_bytes) == (whole.batch_size, whole.saved_bytes)
+    assert (found.shared_baseline, found.notes) == (whole.shared_baseline, whole.notes)
+
+
+def test_the_step_aside_moves_every_parameter_that_is_not_zero_and_leaves_the_weights_as_they_were() -> None:
+    network = Sound()
+    seen: list[list[Tensor]] = []
+    network.register_forward_hook(lambda *_: seen.append([p.detach().clone() for p in network.parameters()]))
+    found = look(network)
+    trained = [p.detach().clone() for p in network.parameters()]
+    moved = [weights for weights in seen if not all(map(torch.equal, weights, trained))]
+    assert len(moved) == 1
+    assert not any(torch.equal(a, b) for a, b in zip(moved[0], trained, strict=True) if b.any())
+    assert all(map(torch.equal, found.live.trained, found.live.tensors))
 
 
 @pytest.mark.parametrize("fault", ["seed", "python random"])
@@ -309,14 +384,14 @@ def test_a_state_that_shows_late_is_found_before_anything_is_written(tmp_path: P
 
 
 GUARDS: dict[str, Callable[[], Any]] = {
-    "same alone": lambda: looking._same_alone(
+    "same alone": lambda: guards.same_alone(
         torch.full((1, 2), math.nan), torch.zeros(2, 2), detector(Sound()), torch.zeros(2, SAMPLES)
     ),
-    "finite": lambda: looking.finite(torch.full((1, 2), math.nan)),
-    "deterministic": lambda: looking._deterministic(
+    "finite": lambda: guards.finite(torch.full((1, 2), math.nan)),
+    "deterministic": lambda: guards.deterministic(
         torch.full((1, 2), math.nan), detector(Sound()), torch.zeros(1, SAMPLES)
     ),
-    "same buffers": lambda: looking._same_buffers(Sound(), {"norm.running_mean": torch.full((8,), math.nan)}),
+    "same buffers": lambda: guards.same_buffers(Sound(), {"norm.running_mean": torch.full((8,), math.nan)}),
     "still the same": lambda: looking.still_the_same(
         look(Sound())._replace(logits=torch.full((2, 2), math.nan))
     ),

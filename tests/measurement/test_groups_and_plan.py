@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
+from scipy import stats
 from torch import Tensor, nn
 
 import sharpscope
+from sharpscope.cli import main
 from sharpscope.errors import UsageError
 from sharpscope.measurement import first_look as looking
 from sharpscope.measurement import plan as planning
@@ -130,3 +133,51 @@ def test_rows_say_how_directions_were_taken_and_the_older_name_means_the_same() 
 def test_a_direction_that_cannot_be_is_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         take(Small(), **options)
+
+
+def test_groups_on_the_command_line_leave_every_trial_its_score(
+    tmp_path: Path, tone_set: Path, model_file: Path
+) -> None:
+    """The set has 14 and 12 trials: with --limit the error rate is of fewer, with --groups and --tolerance of all."""
+    namespace: dict[str, Any] = {}
+    exec(model_file.read_text(), namespace)
+    torch.save(namespace["Tiny"]().state_dict(), tmp_path / "net.pt")
+    found = {}
+    for name, more in {
+        "all": [],
+        "groups": ["--groups", "4"],
+        "tolerance": ["--tolerance", "0.9"],
+        "limit": ["--limit", "12"],
+    }.items():
+        command = [
+            "measure",
+            str(tmp_path / "net.pt"),
+            "--model",
+            f"{model_file}:Tiny",
+            "--sets",
+            f"tones={tone_set}",
+        ]
+        command += [
+            "--m",
+            "2",
+            "--rho",
+            "0.05",
+            "--measures",
+            "sam,loss",
+            "--out",
+            str(tmp_path / name / "r.csv"),
+        ]
+        done = CliRunner().invoke(main, [*command, *more, "--quiet"])
+        assert done.exit_code == 0, done.output
+        found[name] = sharpscope.read_results(tmp_path / name / "r.csv")
+    whole, some = found["all"], found["groups"]
+    for name in ("groups", "tolerance"):
+        for column in ("eer", "eer_low", "eer_high", "n_bonafide", "n_spoof"):
+            assert found[name][column].tolist() == whole[column].tolist()
+    assert set(found["limit"]["n_spoof"]) == {6}
+    assert (set(some["n_groups"]), set(whole["n_groups"])) == ({4}, {12})
+    assert some["note"].str.contains("4 of 12 groups measured, a seeded random sample").all()
+    # The interval is about the value of all twelve groups, so what is not left open does not widen it.
+    half = (some["value_high"] - some["value_low"]) / 2
+    expected = stats.t.ppf(0.975, 3) * some["stderr"] * np.sqrt(1 - 4 / 12)
+    np.testing.assert_allclose(half, expected, rtol=1e-9)

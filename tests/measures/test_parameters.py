@@ -6,6 +6,7 @@ from torch import nn
 from toy_networks import SAMPLES, Perceptron, Tied, trials
 
 from sharpscope.errors import SharpscopeError
+from sharpscope.measures import parameters
 from sharpscope.measures.parameters import LiveParameters, dot
 
 
@@ -67,6 +68,44 @@ def test_a_foreign_change_is_noticed() -> None:
     live = live_of(network)
     with pytest.raises(SharpscopeError, match="could not be restored"), live.guarded():
         live.trained[0] += 1e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+def test_a_checksum_sees_a_single_bit_and_an_exchange(dtype: torch.dtype) -> None:
+    network = nn.Linear(40, 7).to(dtype)
+    live = LiveParameters(network, lambda: network(torch.ones(1, 40, dtype=dtype)).float().sum())
+    weight = live.tensors[0]
+    known = {live.checksum()}
+    whole = weight.view({8: torch.int64, 4: torch.int32, 2: torch.int16}[weight.element_size()])
+    for row, column, bit in [(0, 0, 0), (6, 39, 0), (3, 20, 8 * weight.element_size() - 1), (2, 5, 9)]:
+        with torch.no_grad():
+            whole[row, column] ^= torch.tensor(1, dtype=whole.dtype) << bit
+        known.add(live.checksum())
+    with torch.no_grad():
+        weight[0, 0], weight[0, 1] = weight[0, 1].clone(), weight[0, 0].clone()
+        known.add(live.checksum())
+        live.tensors[1][0] = 0.0
+        known.add(live.checksum())
+        live.tensors[1][0] = -0.0
+        known.add(live.checksum())
+    assert len(known) == 8
+    live.restore()
+    assert live.checksum() in known
+
+
+def test_a_sum_of_bits_does_not_hang_on_how_a_tensor_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand, in whole numbers of Python, on numbers of one part and of several."""
+    spread, two = 0x9E3779B97F4A7C15, 2**64
+    numbers = torch.randn(11, dtype=torch.float64)
+    bits = [int(value) % two for value in numbers.view(torch.int64).tolist()]
+    for size in (4, 11):
+        monkeypatch.setattr(parameters, "SUMMED_IN_CACHE", size)
+        expected = 0
+        for start in range(0, len(bits), size):
+            part = bits[start : start + size]
+            expected = expected * spread + sum(b * ((k * spread) % two | 1) for k, b in enumerate(part))
+        assert int(parameters.sum_of_bits(numbers)) % two == expected % two
+    assert int(parameters.sum_of_bits(torch.zeros(0))) == 0
 
 
 def test_a_network_without_live_parameters_is_refused() -> None:

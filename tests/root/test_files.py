@@ -4,12 +4,15 @@ import errno
 import multiprocessing
 import os
 import stat
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
 
+from sharpscope import files
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.files import locked, replace_file
 
@@ -36,6 +39,46 @@ def test_whoever_waits_too_long_is_told_who_holds_the_lock(tmp_path: Path) -> No
     with locked(tmp_path / "x.lock", patience=5):
         assert f"process {os.getpid()}" in (tmp_path / "x.lock.holder").read_text()
     assert not (tmp_path / "x.lock.holder").exists()
+
+
+def hold_a_run(path: Path, ready: Any, silent: Any, done: Any) -> None:
+    files.SIGN_OF_LIFE = 0.05
+    with locked(path, whole_run=True):
+        ready.set()
+        silent.wait(20)
+        # As when its machine is gone and the file system still keeps its lock.
+        files.os.utime = lambda *_: None
+        done.wait(20)
+
+
+def test_a_run_is_waited_for_while_its_holder_lives_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody waits for ever: a node that is gone once let the others of a job wait until they were killed."""
+    monkeypatch.setattr(files, "SIGN_OF_LIFE", 0.1)
+    context = multiprocessing.get_context("fork")
+    ready, silent, done = context.Event(), context.Event(), context.Event()
+    other = context.Process(target=hold_a_run, args=(tmp_path / "x.lock", ready, silent, done))
+    other.start()
+    try:
+        assert ready.wait(20)
+        threading.Timer(6.0, silent.set).start()
+        started = time.monotonic()
+        held = (
+            rf"held for more than 5 s by process {other.pid} on .* without a sign of life; end that process"
+        )
+        with (
+            pytest.raises(SharpscopeError, match=held),
+            locked(tmp_path / "x.lock", patience=5, whole_run=True),
+        ):
+            pass
+        assert time.monotonic() - started > 10
+    finally:
+        done.set()
+        other.join(20)
+    assert f"waiting for process {other.pid} on" in capsys.readouterr().err
+    with locked(tmp_path / "x.lock", patience=5, whole_run=True):
+        pass
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])

@@ -77,6 +77,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_says_where_it_is_from(whe
     for name in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]:
         assert f"Project-URL: {name}, " in metadata
     assert "sharpscope/training/recipes/huang2025/code/aasist.toml" in inside
+    assert "sharpscope/examples/plugin/pyproject.toml" in inside
 
 
 @pytest.mark.slow
@@ -106,6 +107,7 @@ def test_the_main_job_runs_from_the_wheel_in_a_bare_environment(wheel: Path, tmp
         )
         lines.append(f"{index}.wav,{'bonafide' if index % 2 else 'spoof'}")
     (tmp_path / "own.csv").write_text("\n".join(lines) + "\n")
+    _try_the_examples(command, python, tmp_path, ours)
     for number in range(3):
         run(python, "-c", MAKE.format(number), folder=tmp_path)
     measure = ["measure", "n0.pt", "n1.pt", "n2.pt", "--model", "net.py:Net", "--sets", "own=own.csv"]
@@ -114,3 +116,28 @@ def test_the_main_job_runs_from_the_wheel_in_a_bare_environment(wheel: Path, tmp
     assert (tmp_path / "correlation" / "summary.md").is_file()
     run(command, "report", "results.csv", "-o", "report.html", folder=tmp_path, **ours)
     assert "3 checkpoints x sets finished" in run(command, "watch", ".", "--once", folder=tmp_path)
+
+
+def _try_the_examples(command: str, python: str, folder: Path, ours: dict[str, str]) -> None:
+    """Every example is listed and copied; the one that needs nothing else runs where it was copied to."""
+    names = [line.split()[0] for line in run(command, "examples", folder=folder).splitlines()]
+    assert names == sorted(
+        path.name for path in (ROOT / "sharpscope" / "examples").iterdir() if path.is_dir()
+    )
+    for name in names:
+        run(command, "examples", name, f"copies/{name}", folder=folder)
+    assert (folder / "copies" / "plugin" / "pyproject.toml").is_file()
+    said = run(python, "copies/bring_your_detector/run.py", folder=folder, **ours)
+    assert "live parameters" in said
+    # A corpus from one's own recordings: here so short that the command says what it needs.
+    (folder / "speech").mkdir()
+    soundfile.write(folder / "speech" / "short.wav", np.zeros(1600), 16_000)
+    done = subprocess.run(
+        [command, "example-corpus", "corpus", "--speech", "speech"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "none of 2.3 s or more" in done.stderr

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from torch import Tensor
 from sharpscope.detectors.reading import kinds
 from sharpscope.detectors.reading.archive import check_file, is_torchscript
 from sharpscope.detectors.reading.envelope import Found, open_envelope
+from sharpscope.detectors.reading.hashing import hashed_meanwhile
 from sharpscope.detectors.reading.modules import every, items, shown
 from sharpscope.detectors.reading.tensors import plain, read_tensors
 from sharpscope.detectors.reading.torch_file import Content, read_torch
@@ -55,22 +55,6 @@ class Checkpoint(NamedTuple):
     original: Mapping[str, str] = NOTHING
 
 
-def sha256_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        64 hexadecimal digits.
-    """
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def read_checkpoint(
     path: str | Path, *, allow_pickle: bool = False, weights: str | None = None
 ) -> Checkpoint:
@@ -95,18 +79,24 @@ def read_checkpoint(
             f"{path}: a TorchScript program, which is code; pass --arch torchscript if you trust it, or save "
             "its state_dict() and pass --model"
         )
-    digest = sha256_of(path)
+    with hashed_meanwhile(path) as digest:
+        return _read_and_open(path, allow_pickle, weights, digest)
+
+
+def _read_and_open(
+    path: Path, allow_pickle: bool, weights: str | None, digest: Callable[[], str]
+) -> Checkpoint:
     if path.suffix == ".safetensors" or _looks_like_safetensors(path):
         state, embedded = _read_safetensors(path)
         content = Content(dict(state), None, (), "")
     else:
-        content = _read(path, allow_pickle, digest)
+        content = _read(path)
         embedded = items(content.value).get("sharpscope") if isinstance(items(content.value), dict) else None
         embedded = plain(embedded) if isinstance(embedded, dict) else None
     try:
         found = open_envelope(str(path), content.value, weights)
         if found is None and allow_pickle and _code_of(content):
-            content = Content(_read_pickle(path, content.names, digest), None, content.names, "")
+            content = Content(_read_pickle(path, content.names, digest()), None, content.names, "")
             found = open_envelope(str(path), content.value, weights)
         if found is None:
             raise _no_weights(path, content)
@@ -115,7 +105,7 @@ def read_checkpoint(
     except Damaged as error:
         raise UsageError(f"{path}: {error}") from error
     record = embedded if isinstance(embedded, dict) else _sidecar(path)
-    return _checkpoint(path, digest, found, state, aside, record, content)
+    return _checkpoint(path, digest(), found, state, aside, record, content)
 
 
 def _checkpoint(
@@ -184,7 +174,7 @@ def _first_line(error: BaseException) -> str:
     return lines[0][:120] if lines else type(error).__name__
 
 
-def _read(path: Path, allow_pickle: bool, digest: str) -> Content:
+def _read(path: Path) -> Content:
     """Read a file of torch.save or pickle as inert values, or say what it is instead."""
     what = kinds.foreign(path)
     if what:

@@ -113,8 +113,7 @@ def _bytes_of(storage: Storage, source: Source | None, read: dict[int, Tensor]) 
         raise Damaged("a plain pickle whose tensors point at numbers that are not in it")
     key = hash((id(origin), storage.key))
     if key not in read or read[key].numel() < storage.size:
-        data = origin.read(storage.key, storage.size)
-        read[key] = torch.frombuffer(data, dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
+        read[key] = origin.read(storage.key, storage.size)
     return read[key]
 
 

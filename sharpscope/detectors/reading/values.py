@@ -15,8 +15,8 @@ class Damaged(ValueError):
 class Source(Protocol):
     """Where the numbers of storages lie."""
 
-    def read(self, key: str, size: int) -> bytearray:
-        """Return the first ``size`` bytes of a storage."""
+    def read(self, key: str, size: int) -> torch.Tensor:
+        """Return at least the first ``size`` bytes of a storage, in memory that torch laid out."""
 
 
 class Global:

@@ -16,13 +16,14 @@ from population import ARCHITECTURES, BASELINE, METHODS, SETTINGS
 from scipy import stats
 
 import sharpscope
+from sharpscope.analysis.adjustment import holm
 from sharpscope.analysis.correlate import write_correlation
 from sharpscope.analysis.reliability import agreement, of_the_whole
 from sharpscope.detectors import build
 from sharpscope.figures import plot
 from sharpscope.results.table import read_results
 from sharpscope.scoring.eer import rates_of_draws
-from sharpscope.tables.kinds import holm, sign_flip
+from sharpscope.tables.kinds import sign_flip
 
 MEASURE, RHO = "sam", 0.05
 # EER on the dev set above which a detector has learnt nothing that a test could show.
@@ -208,7 +209,9 @@ def _methods(results: pd.DataFrame) -> str:
         rows.append([*cells, str(len(gaps))])
     for row, adjusted in zip(rows, holm(p), strict=True):
         row.append(f"{adjusted:.2g}")
-    level = numbers[["home", "shifted", "sharp_home", "sharp"]].xs(BASELINE, axis=1, level="recipe").mean()
+    level = {
+        name: float(numbers[name][BASELINE].mean()) for name in ("home", "shifted", "sharp_home", "sharp")
+    }
     head = [
         "method",
         f"EER on `{IN_DOMAIN}`, points",

@@ -1,6 +1,7 @@
 """A detector of one's own, with its front-end and its conventions, in one file.
 
-    python examples/bring_your_detector/run.py
+    sharpscope examples bring_your_detector mine
+    python mine/run.py
 
 trains nothing: it writes random weights, then does with them what you would do with yours.
 """
@@ -38,7 +39,8 @@ class MyDetector(nn.Module):
         """Map waves (B, T) to scores (B, 1)."""
         spectrum = torch.stft(waves, 512, 256, window=self.get_buffer("window"), return_complex=True)
         energy = torch.log(spectrum.abs().square() + 1e-8).transpose(1, 2)  # (B, frames, 257)
-        return self.score(torch.tanh(self.hidden(energy)).mean(dim=1))
+        score: Tensor = self.score(torch.tanh(self.hidden(energy)).mean(dim=1))
+        return score
 
     def trial_losses(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Its own training loss, one value per trial, from logits (B, 2) ordered (spoof, bona fide)."""

@@ -1,7 +1,8 @@
 """Measure whatever published detectors you have on whatever sets you have: table, correlation, forecast.
 
-    python examples/published_detectors/run.py WEIGHTS --sets itw,mlaad --data /corpora --in-domain asvspoof2019_la
-    python examples/published_detectors/run.py WEIGHTS --sets a=a.csv,b=b.csv --limit 64 --groups 4
+    sharpscope examples published_detectors published
+    python published/run.py WEIGHTS --sets itw,mlaad --data /corpora --in-domain asvspoof2019_la
+    python published/run.py WEIGHTS --sets a=a.csv,b=b.csv --limit 64 --groups 4
 
 WEIGHTS is a folder of checkpoints; docs/published_detectors.md says where they are to be had. What does not open is
 named and left out. What is measured already is skipped.

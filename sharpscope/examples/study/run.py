@@ -1,7 +1,8 @@
 """The study: does sharpness tell how detectors do on speech they have not heard? From nothing, on two cores.
 
-    python examples/study/run.py                  # fetches speech, builds sets, trains, measures, writes study/
-    python examples/study/run.py --only 3         # a trial run of three detectors
+    sharpscope examples study my_study            # copies these files
+    python my_study/run.py                        # fetches speech, builds sets, trains, measures, writes study/
+    python my_study/run.py --only 3               # a trial run of three detectors
 
 What is done is skipped, so that a run that was stopped goes on: each set, each detector, each row.
 """

@@ -49,7 +49,7 @@ def corpora() -> None:
         read=_read,
         markers=("lab_corpus.csv",),
         licence="the lab's own",
-        source="examples/plugin",
+        source="sharpscope examples plugin",
         layout="lab_corpus.csv (clip,kind) beside clips/*.wav",
     )
     sharpscope.register_corpus("lab_corpus", corpus)
