@@ -71,10 +71,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("protocol", "train", "eval_seen", "eval_unseen", "eval_codec", "eval_lang")
     ):
         sounds(folder, name, 72, number)
-    for number, name in enumerate(("attacks", "codecs")):
+    for number, name in enumerate(("seen", "attacks", "codecs", "noise", "speakers", "languages")):
         sounds(folder / "demo" / "corpus", name, 72, number)
-        (folder / "miniature" / "tiny" / name).mkdir(parents=True)
-        detector(folder / "miniature" / "tiny" / name / "best.pt", number)
+    for number in range(3):
+        for method in ("adamw", "sam0.02"):
+            run = folder / "demo" / "checkpoints" / f"tiny-{method}-{number}"
+            run.mkdir(parents=True)
+            detector(run / "best.pt", number, recipe=method)
     for name in ("itw", "mlaad"):
         LAYOUTS[name].write(Folder(folder / "corpora"))
     for number in range(3):
