@@ -66,8 +66,8 @@ def make_results(
 def make_correlation(results: pd.DataFrame) -> pd.DataFrame:
     """Return a correlation table with the contract's columns, computed by scipy."""
     rows = []
-    for (measure, rho, m, name), part in results.groupby(
-        ["measure", "rho", "m", "set"], dropna=False, sort=False
+    for (measure, rho, m, preset, name), part in results.groupby(
+        ["measure", "rho", "m", "preset", "set"], dropna=False, sort=False
     ):
         part = part[np.isfinite(part["value"]) & np.isfinite(part["eer"])]
         usable = len(part) > 3 and part["value"].nunique() > 1 and part["eer"].nunique() > 1
@@ -76,9 +76,11 @@ def make_correlation(results: pd.DataFrame) -> pd.DataFrame:
             {
                 "scope": "set",
                 "set": name,
+                "subset": "",
                 "measure": measure,
                 "rho": rho,
                 "m": m,
+                "preset": preset,
                 "n": len(part),
                 "spearman": coefficient,
                 "spearman_low": max(coefficient - 0.4, -1.0),

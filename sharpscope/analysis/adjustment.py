@@ -45,15 +45,15 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
         Holm (1979).
 
     Example:
-        >>> holm([0.01, math.nan, 0.04, 0.03]).round(3).tolist()  # R: p.adjust(c(.01, .04, .03), "holm")
+        >>> holm([0.01, float("nan"), 0.04, 0.03]).round(3).tolist()  # R: p.adjust(c(.01, .04, .03), "holm")
         [0.03, nan, 0.06, 0.06]
     """
-    from statsmodels.stats.multitest import multipletests
-
+    # Here and not by statsmodels, which collects garbage in every call: a tenth of a second, a dozen times a table.
     adjusted = np.array(p, dtype=float)
-    tested = np.isfinite(adjusted)
-    if tested.any():
-        adjusted[tested] = multipletests(adjusted[tested], method="holm")[1]
+    tested = np.flatnonzero(np.isfinite(adjusted))
+    order = tested[np.argsort(adjusted[tested], kind="stable")]
+    steps = np.maximum.accumulate(adjusted[order] * np.arange(len(order), 0, -1))
+    adjusted[order] = np.minimum(steps, 1.0)
     return adjusted
 
 

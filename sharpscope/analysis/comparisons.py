@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from sharpscope.analysis.adjustment import holm
 from sharpscope.analysis.permutation import bootstrap_mean_within, swap_test
 from sharpscope.analysis.rank_correlation import FEWEST, Statistic, standardised_ranks
 from sharpscope.results.measure_facts import falls_with_error
@@ -78,11 +79,7 @@ def compare_measures(
             if advance is not None:
                 advance()
     found = pd.DataFrame(rows, columns=list(COLUMNS))
-    tested = found["p"].notna()
-    if tested.any():
-        from statsmodels.stats.multitest import multipletests
-
-        found.loc[tested, "p_holm"] = multipletests(found.loc[tested, "p"].to_numpy(float), method="holm")[1]
+    found["p_holm"] = holm(found["p"].to_numpy(float))
     return found
 
 

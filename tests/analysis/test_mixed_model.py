@@ -56,7 +56,8 @@ def test_no_effect_is_rarely_found_and_a_large_one_often() -> None:
 
 def test_it_says_what_it_assumes_or_why_there_is_no_fit() -> None:
     table = cells(np.random.default_rng(2), 0.5)
-    assert mixed_model(table).note.startswith("assumes normal effects of architectures")
+    words = "careful (rejects 1 to 3 % at 5 %); assumes normal effects of architectures"
+    assert mixed_model(table).note.startswith(words)
     assert mixed_model(table[table["sha256"] < 5]).note == "no fit: 5 checkpoints; it takes 6"
     assert "nothing varies" in mixed_model(table.assign(value=1.0)).note
     assert f"beyond {MOST_CELLS}" in mixed_model(pd.concat([table] * 6)).note

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.analysis.correlate import correlate
+from sharpscope.analysis.correlation_rows import correlations
+from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.results.table import COLUMNS, TEXT_COLUMNS
 
 ARCHITECTURES, EACH, SETS = 4, 6, 7
@@ -49,11 +51,16 @@ def table(seed: int, sets: int = SETS) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def of_one_set(seed: int) -> pd.DataFrame:
+    """Return the rows of `correlate` by scope, without the questions that it asks beside them."""
+    return correlations(table(seed, sets=1), "arch", 0, HalvesOfSets(None), lambda: None).set_index("scope")
+
+
 def rejections(studies: int) -> tuple[float, float]:
     """Shares of studies that the naive and the stratified test reject at 5 % on the first set."""
     naive = within = 0
     for seed in range(studies):
-        found = correlate(table(seed, sets=1), by="arch").table.set_index("scope")
+        found = of_one_set(seed)
         naive += float(found.loc["set", "p"]) <= 0.05
         within += float(found.loc["within_arch", "p"]) <= 0.05
     return naive / studies, within / studies
@@ -64,6 +71,14 @@ def test_the_naive_answer_and_the_clustered_one_stand_side_by_side() -> None:
     scopes = answer.table.groupby("scope").size()
     assert scopes["set"] == scopes["within_arch"] == SETS
     assert answer.questions["question"].isin(["seeds_as_one", "leave_one_architecture_out"]).sum() == 2
+
+
+def test_the_rows_of_the_rates_are_those_of_correlate() -> None:
+    whole = correlate(table(3, sets=1), by="arch").table.set_index("scope")
+    assert (
+        whole.loc[["set", "within_arch"], "p"].tolist()
+        == of_one_set(3)["p"].loc[["set", "within_arch"]].tolist()
+    )
 
 
 def test_permuting_inside_architectures_keeps_its_level_where_the_naive_test_does_not() -> None:

@@ -79,7 +79,8 @@ def test_without_an_effect_the_smallest_adjusted_p_is_below_five_percent_in_five
     smallest = []
     for seed in range(30):
         found = transfer(study(6, 2, seed=seed), HalvesOfSets(None))
-        smallest.append(found["p_adjusted"].min())
+        # The error rate on other sets, the baseline, does go with error: these detectors differ in quality.
+        smallest.append(found.loc[found["measure"] == "sam", "p_adjusted"].min())
     assert np.mean(np.array(smallest) <= 0.05) <= 0.1
 
 

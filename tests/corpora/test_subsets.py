@@ -110,7 +110,7 @@ def test_growing_leaves_out_what_is_too_small_and_says_so() -> None:
     assert "left out for too few trials: A3" in designs[0].notes
     with pytest.raises(UsageError, match="at least two are needed"):
         grow(attacks({"A1": 10, "A2": 1}, 30), per_class=10)
-    with pytest.raises(UsageError, match="repeats is 0"):
+    with pytest.raises(UsageError, match="--orders is 0"):
         grow(attacks({"A1": 10, "A2": 10}, 30), repeats=0)
 
 

@@ -53,8 +53,9 @@ def test_a_kind_without_a_mean_has_the_mark_of_its_legend_on_every_point() -> No
     ax = shift(make_results(seeds=(0, 1)))
     assert not [line for line in ax.lines if line.get_gid() == "mean"]
     points = [line for line in ax.lines if line.get_gid() == "points"]
-    assert {line.get_marker() for line in points} == {"o"}
-    assert len({str(line.get_markeredgecolor()) for line in points}) == 2
+    # Adam's points and SAM's: a mark and a colour each, as in the legend.
+    assert {line.get_marker() for line in points} == {"o", "s"}
+    assert len({(line.get_marker(), str(line.get_markeredgecolor())) for line in points}) == 2
     assert min(line.get_markersize() for line in points) >= 3
     many = [line for line in shift(make_results(seeds=(0, 1, 2))).lines if line.get_gid() == "points"]
     assert {line.get_marker() for line in many} == {"."}

@@ -20,8 +20,10 @@ from torch.nn.functional import cross_entropy
 from sharpscope.analysis.correlate import correlate
 from sharpscope.audio.decode import fit_length, read_audio
 from sharpscope.cli import main
+from sharpscope.corpora import read_set
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measurement.groups import make_groups
+from sharpscope.measurement.halves import draw_trial_halves
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.measure import measure
 from sharpscope.measurement.rows import weighted_mean
@@ -63,7 +65,8 @@ def test_rows_equal_a_slow_computation(tmp_path: Path, tone_set: Path, model_fil
     waves = torch.stack([torch.from_numpy(fit_length(wave, 64_600)) for wave in audio]).double()
     values: dict[tuple[str, float], list[float]] = {}
     live = [p for n, p in network.named_parameters() if not n.startswith("spare")]
-    for group in make_groups(labels, 4):
+    halves = draw_trial_halves(read_set(f"tones={tone_set}").table, labels, 4)
+    for group in make_groups(labels, 4, halves=halves):
         targets = torch.as_tensor(labels[group])
         loss = cross_entropy(network(waves[group]), targets)
         gradient = torch.autograd.grad(loss, live)

@@ -31,7 +31,7 @@ def study(folder: Path, name: str, **how: Any) -> Path:
         trials = pd.DataFrame({
             "trial": [f"a{i}" for i in range(6)], "label": ["bonafide"] * 3 + ["spoof"] * 3,
             "score": [-3.0, 2.0, 3.0, -4.0, 5.0, -5.0], "logit_spoof": 0.0, "logit_bonafide": 0.0, "group": -1,
-            "speaker": "", "attack": ["", "", "", "A1", "A2", "A2"], "codec": "", "pair": "",
+            "half": -1, "speaker": "", "attack": ["", "", "", "A1", "A2", "A2"], "codec": "", "pair": "",
             "path": [f"audio/a {i}.wav" for i in range(6)],
         })[list(SCORE_COLUMNS)]  # fmt: skip
         write_scores(path, Place.of(row), trials)
