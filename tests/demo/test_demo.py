@@ -264,7 +264,10 @@ def test_without_apt_the_demo_says_what_to_do(tmp_path: Path, monkeypatch: pytes
         fetch_speech(tmp_path / "speech")
 
 
-def test_the_corpus_alone_is_that_of_the_demo(speech: Path, tmp_path: Path) -> None:
+def test_the_corpus_alone_is_that_of_the_demo(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "DEMO_PLANS", SMALL)
     out = tmp_path / "corpus"
     made = CliRunner().invoke(main, ["example-corpus", str(out), "--speech", str(speech), "--quiet"])
     assert made.exit_code == 0, made.output
