@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
@@ -124,77 +123,6 @@ def mean_partial(x: np.ndarray, y: np.ndarray, covariate: np.ndarray) -> float:
     ]
     finite = [value for value in known if math.isfinite(value)]
     return float(np.mean(finite)) if finite else math.nan
-
-
-class Added(NamedTuple):
-    """What a measure adds to the loss, as a row of correlations.csv has it.
-
-    Attributes:
-        estimate: Partial correlation given the loss, its noise taken out; NaN where nothing can be said.
-        low: Lower end of the 90 % interval.
-        high: Upper end.
-        p: Two-sided.
-        at_most: What two one-sided tests at 5 % leave it below, in absolute value.
-        checkpoints: How many would show less than .1 in four studies out of five, if nothing is added.
-        sentence: The same in plain words.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    p: float
-    at_most: float
-    checkpoints: float
-    sentence: str
-
-
-def adds_to_loss(row: Mapping[Any, Any]) -> Added:
-    r"""Say what the measure of a row of correlations.csv adds to the loss.
-
-    Args:
-        row: Columns ``measure`` and those of `given_loss.COLUMNS`.
-
-    Returns:
-        Its numbers and one sentence.
-
-    Example:
-        >>> row = {"measure": "sam", "given_loss": 0.04, "given_loss_low": -0.21, "given_loss_high": 0.29,
-        ...        "p_given_loss": 0.77, "adds_at_most": 0.29, "n_for_a_tenth": 310.0}
-        >>> print(*adds_to_loss(row).sentence.split(": "), sep="\n")
-        Given the loss, 0.04 of the correlation is left (90 % interval -0.21 to 0.29, p = 0.77)
-        sam adds at most 0.29 to the loss; about 310 checkpoints could show that it adds less than 0.1.
-    """
-    names = (
-        "given_loss",
-        "given_loss_low",
-        "given_loss_high",
-        "p_given_loss",
-        "adds_at_most",
-        "n_for_a_tenth",
-    )
-    estimate, low, high, p, most, count = (float(row[name]) for name in names)
-    measure = str(row["measure"])
-    if not math.isfinite(estimate):
-        words = (
-            f"What {measure} adds to the loss cannot be said: it takes eight checkpoints, the loss measured on the "
-            "same groups, halves of every set, and a loss whose halves agree."
-        )
-        return Added(estimate, low, high, p, most, count, words)
-    ends = f"90 % interval {low:.2f} to {high:.2f}, p = {p:.2g}"
-    left = f"Given the loss, {estimate:.2f} of the correlation is left ({ends})"
-    if p <= 0.05:
-        way = "more" if estimate > 0 else "fewer"
-        words = (
-            f"{left}: of checkpoints with the same loss, those with the larger {measure} made {way} errors."
-        )
-    elif most < 0.1:
-        words = f"{left}: {measure} adds less than 0.1 to the loss (two one-sided tests)."
-    else:
-        words = (
-            f"{left}: {measure} adds at most {most:.2f} to the loss; about {count:.0f} checkpoints could show that it "
-            "adds less than 0.1."
-        )
-    return Added(estimate, low, high, p, most, count, words)
 
 
 def attenuation_bound(reliabilities: Sequence[float]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sharpscope.analysis import comparisons as comparing
-from sharpscope.analysis.confounding import adds_to_loss
+from sharpscope.analysis.given_loss import adds_to_loss
 from sharpscope.analysis.phrases import direction, interval, joined, number, p_words, plain, way_words
 from sharpscope.analysis.rank_correlation import minimum_detectable
 from sharpscope.analysis.trust import trust

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
-import soundfile
 import soxr
+
+from sharpscope.training.codecs import LIBSNDFILE, Codec, through_libsndfile
 
 RATE = 16_000
 
@@ -34,15 +34,9 @@ def mu_law(wave: np.ndarray) -> np.ndarray:
     return wide
 
 
-def _through(wave: np.ndarray, rate: int, container: str, subtype: str) -> np.ndarray:
-    """Encode and decode in memory."""
-    buffer = io.BytesIO()
-    soundfile.write(
-        buffer, np.clip(soxr.resample(wave, RATE, rate), -1, 1), rate, format=container, subtype=subtype
-    )
-    buffer.seek(0)
-    decoded, rate = soundfile.read(buffer)
-    back: np.ndarray = soxr.resample(decoded, rate, RATE)
+def _through(wave: np.ndarray, codec: Codec) -> np.ndarray:
+    sent = np.clip(soxr.resample(wave, RATE, codec.sample_rate), -1, 1)
+    back: np.ndarray = soxr.resample(through_libsndfile(sent, codec), codec.sample_rate, RATE)
     return back
 
 
@@ -55,7 +49,7 @@ def a_law(wave: np.ndarray) -> np.ndarray:
     Returns:
         About the same length.
     """
-    return _through(wave, 8000, "WAV", "ALAW")
+    return _through(wave, LIBSNDFILE["alaw"]._replace(sample_rate=8000))
 
 
 def gsm(wave: np.ndarray) -> np.ndarray:
@@ -67,7 +61,7 @@ def gsm(wave: np.ndarray) -> np.ndarray:
     Returns:
         About the same length.
     """
-    return _through(wave, 8000, "WAV", "GSM610")
+    return _through(wave, LIBSNDFILE["gsm"])
 
 
 def opus(wave: np.ndarray) -> np.ndarray:
@@ -79,7 +73,7 @@ def opus(wave: np.ndarray) -> np.ndarray:
     Returns:
         About the same length.
     """
-    return _through(wave, 16_000, "OGG", "OPUS")
+    return _through(wave, LIBSNDFILE["opus"])
 
 
 def mp3(wave: np.ndarray) -> np.ndarray:
@@ -91,7 +85,7 @@ def mp3(wave: np.ndarray) -> np.ndarray:
     Returns:
         About the same length.
     """
-    return _through(wave, 16_000, "MP3", "MPEG_LAYER_III")
+    return _through(wave, LIBSNDFILE["mp3"])
 
 
 def vorbis(wave: np.ndarray) -> np.ndarray:
@@ -103,7 +97,7 @@ def vorbis(wave: np.ndarray) -> np.ndarray:
     Returns:
         About the same length.
     """
-    return _through(wave, 16_000, "OGG", "VORBIS")
+    return _through(wave, LIBSNDFILE["vorbis"])
 
 
 TELEPHONE = ("mu_law", "a_law", "gsm")

@@ -9,32 +9,12 @@ import soxr
 from scipy import signal
 
 from sharpscope.demo.channels import CHANNELS
+from sharpscope.training.rawboost import at_ratio
 
 RATE = 16_000
 # Decibels of the voice over what is around it.
 QUIETEST, LOUDEST = 12.0, 30.0
 VOICES = 6
-
-
-def mixed(wave: np.ndarray, noise: np.ndarray, decibels: float) -> np.ndarray:
-    r"""Add noise so that the voice is :math:`10 \log_{10}(P_\text{voice} / P_\text{noise})` decibels above it.
-
-    Args:
-        wave: Shape (T,).
-        noise: Shape (T,).
-        decibels: Of the voice over the noise.
-
-    Returns:
-        Shape (T,).
-
-    Example:
-        >>> wave, noise = np.ones(4), np.array([2.0, -2.0, 2.0, -2.0])
-        >>> mixed(wave, noise, 20.0).round(6).tolist()
-        [1.1, 0.9, 1.1, 0.9]
-    """
-    gain = np.sqrt(np.mean(wave**2) / max(float(np.mean(noise**2)), 1e-12)) * 10 ** (-decibels / 20)
-    louder: np.ndarray = wave + gain * noise
-    return louder
 
 
 def white(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -47,7 +27,7 @@ def white(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns:
         Shape (T,).
     """
-    return mixed(wave, rng.standard_normal(len(wave)), rng.uniform(QUIETEST, LOUDEST))
+    return at_ratio(wave, rng.standard_normal(len(wave)), rng.uniform(QUIETEST, LOUDEST))
 
 
 def pink(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -62,7 +42,9 @@ def pink(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """
     spectrum = np.fft.rfft(rng.standard_normal(len(wave)))
     frequency = np.maximum(np.fft.rfftfreq(len(wave), 1 / RATE), 40.0)
-    return mixed(wave, np.fft.irfft(spectrum / np.sqrt(frequency), len(wave)), rng.uniform(QUIETEST, LOUDEST))
+    return at_ratio(
+        wave, np.fft.irfft(spectrum / np.sqrt(frequency), len(wave)), rng.uniform(QUIETEST, LOUDEST)
+    )
 
 
 def chatter(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -77,7 +59,7 @@ def chatter(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """
     backwards = wave[::-1]
     voices = [rng.uniform(0.3, 1) * np.roll(backwards, rng.integers(len(wave))) for _ in range(VOICES)]
-    return mixed(wave, np.sum(voices, axis=0), rng.uniform(QUIETEST, LOUDEST))
+    return at_ratio(wave, np.sum(voices, axis=0), rng.uniform(QUIETEST, LOUDEST))
 
 
 def room(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -28,11 +28,7 @@ def world(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         About the same length.
     """
     pyworld = _pyworld()
-    samples = wave.astype(np.float64)
-    pitch, times = pyworld.dio(samples, RATE)
-    pitch = pyworld.stonemask(samples, pitch, times, RATE)
-    envelope = pyworld.cheaptrick(samples, pitch, times, RATE)
-    noise = pyworld.d4c(samples, pitch, times, RATE)
+    pitch, envelope, noise = _analysed(pyworld, wave)
     size = (envelope.shape[1] - 1) * 2
     coded = pyworld.code_spectral_envelope(envelope, RATE, 40)
     envelope = pyworld.decode_spectral_envelope(coded, RATE, size)
@@ -51,17 +47,22 @@ def converted(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         About the same length.
     """
     pyworld = _pyworld()
-    samples = wave.astype(np.float64)
-    pitch, times = pyworld.dio(samples, RATE)
-    pitch = pyworld.stonemask(samples, pitch, times, RATE)
-    envelope = pyworld.cheaptrick(samples, pitch, times, RATE)
-    noise = pyworld.d4c(samples, pitch, times, RATE)
+    pitch, envelope, noise = _analysed(pyworld, wave)
     higher = bool(rng.random() < 0.5)
     bins = np.arange(envelope.shape[1])
     read_at = bins / 1.12 if higher else bins * 1.12
     warped = np.array([np.interp(read_at, bins, frame) for frame in envelope])
     out: np.ndarray = pyworld.synthesize(pitch * (1.5 if higher else 1 / 1.5), warped, noise, RATE)
     return out
+
+
+def _analysed(pyworld: Any, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what WORLD hears in a wave: pitch, spectral envelope and band aperiodicity, frame by frame."""
+    samples = wave.astype(np.float64)
+    pitch, times = pyworld.dio(samples, RATE)
+    pitch = pyworld.stonemask(samples, pitch, times, RATE)
+    envelope = pyworld.cheaptrick(samples, pitch, times, RATE)
+    return pitch, envelope, pyworld.d4c(samples, pitch, times, RATE)
 
 
 def _pyworld() -> Any:

@@ -114,14 +114,28 @@ def through_codec(wave: Waves, name: str, sample_rate: int = 16_000, bit_rate: i
     if codec.sample_rate != sample_rate:
         sent = soxr.resample(sent, sample_rate, codec.sample_rate)
     sent = np.clip(sent, -1, 1)
-    heard = _libsndfile(sent, codec) if codec.container else _ffmpeg(sent, codec, bit_rate)
+    heard = through_libsndfile(sent, codec) if codec.container else _ffmpeg(sent, codec, bit_rate)
     if codec.sample_rate != sample_rate:
         heard = soxr.resample(heard, codec.sample_rate, sample_rate)
     # Codecs work in frames: the end may be longer or shorter than it was.
     return np.pad(heard, (0, max(len(wave) - len(heard), 0)))[: len(wave)]
 
 
-def _libsndfile(wave: np.ndarray, codec: Codec) -> np.ndarray:
+def through_libsndfile(wave: np.ndarray, codec: Codec) -> np.ndarray:
+    """Encode a wave in memory and decode it again.
+
+    Args:
+        wave: Shape (T,), in [-1, 1], at the rate of the codec.
+        codec: Of libsndfile.
+
+    Returns:
+        About the same length.
+
+    Example:
+        >>> heard = through_libsndfile(np.full(8, 0.5), LIBSNDFILE["ulaw"])
+        >>> bool(np.abs(heard - 0.5).max() <= 1 / 64)  # half a step of mu-law there
+        True
+    """
     buffer = io.BytesIO()
     soundfile.write(buffer, wave, codec.sample_rate, format=codec.container, subtype=codec.encoder)
     buffer.seek(0)

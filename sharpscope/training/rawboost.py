@@ -126,7 +126,7 @@ def at_ratio(wave: Waves, noise: Waves, decibels: float) -> Waves:
 
     Args:
         wave: Shape (T,).
-        noise: Shape (T,), not silent.
+        noise: Shape (T,); silence adds nothing.
         decibels: s.
 
     Returns:
@@ -137,7 +137,7 @@ def at_ratio(wave: Waves, noise: Waves, decibels: float) -> Waves:
         >>> (noisy - np.array([3.0, 4.0])).round(6).tolist()
         [0.0, 0.5]
     """
-    scale = float(np.linalg.norm(wave)) / (float(np.linalg.norm(noise)) * 10 ** (decibels / 20))
+    scale = float(np.linalg.norm(wave)) / (max(float(np.linalg.norm(noise)), 1e-12) * 10 ** (decibels / 20))
     return np.asarray(wave + noise * scale)
 
 

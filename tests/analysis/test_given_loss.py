@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import sharpscope
-from sharpscope.analysis.confounding import adds_to_loss
 from sharpscope.analysis.given_loss import COLUMNS as GIVEN
+from sharpscope.analysis.given_loss import adds_to_loss
 from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.instrumented import given_noisy
 from sharpscope.results.records import Place, Records

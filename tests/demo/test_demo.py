@@ -18,11 +18,12 @@ from sharpscope.demo.debian import fetch_speech
 from sharpscope.demo.division import DEMO_PLANS, SetPlan, divide, share_out
 from sharpscope.demo.report import conclusion, table
 from sharpscope.demo.speech import Recording, find_recordings
-from sharpscope.demo.surroundings import SURROUNDINGS, heard_through, mixed
+from sharpscope.demo.surroundings import SURROUNDINGS, heard_through
 from sharpscope.demo.synthesis import METHODS, SEEN, UNSEEN
 from sharpscope.demo.training import population
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.results.table import read_results
+from sharpscope.training.rawboost import at_ratio
 from sharpscope.training.recipe import Recipe
 
 RATE = 16_000
@@ -141,7 +142,7 @@ def test_a_room_keeps_sounding_when_the_voice_has_stopped_and_a_narrow_line_ends
     both = heard_through("room+narrow", noise, np.random.default_rng(1))
     by_hand = SURROUNDINGS["narrow"](SURROUNDINGS["room"](noise, np.random.default_rng(1)), rng)
     np.testing.assert_array_equal(both, by_hand)
-    np.testing.assert_allclose(mixed(np.ones(8), np.ones(8), 6.0), 1 + 10 ** (-6 / 20))
+    np.testing.assert_allclose(at_ratio(np.ones(8), np.ones(8), 6.0), 1 + 10 ** (-6 / 20))
 
 
 def test_a_repeated_recording_gives_its_halves_in_the_other_place(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from scipy import stats
-from torch import Tensor, nn
+from small_detector import SAMPLES, Small, noise
 
 import sharpscope
 from sharpscope.cli import main
@@ -17,27 +17,6 @@ from sharpscope.errors import UsageError
 from sharpscope.measurement import first_look as looking
 from sharpscope.measurement import plan as planning
 from sharpscope.measurement.first_look import fitted_batch
-
-SAMPLES = 400
-
-
-class Small(nn.Module):
-    """A filter, its mean, a linear layer."""
-
-    def __init__(self, seed: int = 0, width: int = 3) -> None:
-        super().__init__()
-        torch.manual_seed(seed)
-        self.conv = nn.Conv1d(1, width, 16, 8)
-        self.out = nn.Linear(width, 2)
-
-    def forward(self, waves: Tensor) -> Tensor:
-        logits: Tensor = self.out(torch.tanh(self.conv(waves.unsqueeze(1))).mean(dim=2))
-        return logits
-
-
-def noise(n: int = 40) -> tuple[np.ndarray, list[int]]:
-    rng = np.random.default_rng(1)
-    return rng.standard_normal((n, SAMPLES)).astype(np.float32), [1, 0] * (n // 2)
 
 
 def take(networks: Any, **options: Any) -> Any:

@@ -10,33 +10,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 from simulated_device import DEVICE, NAME, simulated
+from small_detector import SAMPLES, Small, noise
 from torch import Tensor, nn
 
 import sharpscope
 from sharpscope.cli import main
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measures import parameters
-
-SAMPLES = 400
-
-
-class Small(nn.Module):
-    """A filter, its mean, a linear layer."""
-
-    def __init__(self, seed: int = 0, width: int = 3) -> None:
-        super().__init__()
-        torch.manual_seed(seed)
-        self.conv = nn.Conv1d(1, width, 16, 8)
-        self.out = nn.Linear(width, 2)
-
-    def forward(self, waves: Tensor) -> Tensor:
-        logits: Tensor = self.out(torch.tanh(self.conv(waves.unsqueeze(1))).mean(dim=2))
-        return logits
-
-
-def noise(n: int = 40, samples: int = SAMPLES) -> tuple[np.ndarray, list[int]]:
-    rng = np.random.default_rng(1)
-    return rng.standard_normal((n, samples)).astype(np.float32), [1, 0] * (n // 2)
 
 
 def take(device: str, *networks: nn.Module, **options: Any) -> Any:

@@ -51,7 +51,9 @@ class Frontend(nn.Module):
         self.register_buffer("filters", linear_filterbank(bands), persistent=False)
 
     def forward(self, waves: Tensor) -> Tensor:
-        """Map waves (B, T) to features (B, bands, frames)."""
+        """Map waves (B, T) to features (B, bands, frames); short ones are followed by silence."""
+        short = WINDOW + 8 * HOP - waves.shape[1]
+        waves = functional.pad(waves, (0, short)) if short > 0 else waves
         window = self.get_buffer("window")
         spectrum = torch.stft(waves, WINDOW, HOP, window=window, center=False, return_complex=True)
         energy = self.get_buffer("filters") @ spectrum.abs().square()  # (B, bands, frames)
@@ -119,8 +121,7 @@ class Tiny(nn.Module):
 
     def fixed_features(self, waves: Tensor) -> Tensor:
         """Map waves (B, T) to features (B, bands, frames), which no training changes."""
-        short = WINDOW + 8 * HOP - waves.shape[1]
-        features: Tensor = self.frontend(functional.pad(waves, (0, short)) if short > 0 else waves)
+        features: Tensor = self.frontend(waves)
         return features
 
     def from_features(self, features: Tensor) -> Tensor:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sharpscope.detectors.architecture import Architecture, as_published
-from sharpscope.detectors.architectures.tiny import HOP, WINDOW, Frontend
+from sharpscope.detectors.architectures.tiny import Frontend
 from sharpscope.detectors.spec import DetectorSpec
 from sharpscope.errors import UsageError
 
@@ -56,8 +55,7 @@ class TinyAttention(nn.Module):
 
     def fixed_features(self, waves: Tensor) -> Tensor:
         """Map waves (B, T) to features (B, bands, frames), which no training changes."""
-        short = WINDOW + 8 * HOP - waves.shape[1]
-        features: Tensor = self.frontend(functional.pad(waves, (0, short)) if short > 0 else waves)
+        features: Tensor = self.frontend(waves)
         return features
 
     def from_features(self, features: Tensor) -> Tensor:
