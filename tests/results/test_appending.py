@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,8 @@ from sharpscope.results.table import key_of, parsed_rows, read_results, read_row
 from tests.results_tables import make_results
 
 
-def rows(count: int) -> list[dict[str, object]]:
-    (one,) = make_results(("itw",), seeds=(0,)).head(1).to_dict("records")
+def rows(count: int) -> list[dict[str, Any]]:
+    one: dict[str, Any] = make_results(("itw",), seeds=(0,)).iloc[0].to_dict()
     return [{**one, "set": f"set{i}"} for i in range(count)]
 
 
