@@ -13,7 +13,8 @@ import pandas as pd
 import sharpscope
 from sharpscope.corpora import trials_hash
 from sharpscope.errors import UsageError
-from sharpscope.results.table import COLUMNS, EER_ONLY, append_results
+from sharpscope.results.appending import append_results
+from sharpscope.results.table import COLUMNS, EER_ONLY
 from sharpscope.scoring.judgement import Judgement
 from sharpscope.scoring.score_files import key_notes, read_key, score
 

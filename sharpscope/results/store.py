@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sharpscope.errors import UsageError
 from sharpscope.files import locked
+from sharpscope.results.appending import append_results, measured_keys
 from sharpscope.results.group_numbers import same_groups
 from sharpscope.results.records import Place, Records, folders, write_group_values, write_scores
-from sharpscope.results.table import append_results, key_of, measured_keys, read_results, read_rows, typed
+from sharpscope.results.table import key_of, read_results, read_rows, typed
 
 if TYPE_CHECKING:
     import pandas as pd

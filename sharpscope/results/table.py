@@ -11,12 +11,11 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sharpscope.errors import UsageError
-from sharpscope.files import locked, replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +97,7 @@ def key_of(row: Mapping[str, Any]) -> tuple[str, ...]:
         ...         "preset": "rigorous", "spec_hash": "s", "trials_hash": "t"})
         ('ab', 'itw', '', 'sam', '0.05', '32', 'rigorous', 's', 't')
     """
-    return tuple(_cell(row[column]) for column in KEY)
+    return tuple(cell_text(row[column]) for column in KEY)
 
 
 def measure_and_block(name: str) -> tuple[str, str]:
@@ -142,8 +141,19 @@ def of_networks(table: pd.DataFrame) -> pd.Series:
     return ~about_blocks(table) & (table["measure"] != EER_ONLY)
 
 
-def _cell(value: Any) -> str:
-    """Return the text of one cell: the shortest text that gives the same number back."""
+def cell_text(value: Any) -> str:
+    """Return the text of one cell: the shortest text that gives the same number back.
+
+    Args:
+        value: Of a row; None and NaN are an empty cell.
+
+    Returns:
+        Its text, on one line.
+
+    Example:
+        >>> cell_text(0.1), cell_text(None), cell_text(True)
+        ('0.1', '', 'true')
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -172,6 +182,21 @@ def read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
     Raises:
         UsageError: If it is no results table.
     """
+    return parsed_rows(path, text_of(path), only_ours=only_ours)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a results file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its text, line ends as line feeds.
+
+    Raises:
+        UsageError: If it cannot be read as text.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
@@ -182,6 +207,23 @@ def read_rows(path: Path, *, only_ours: bool = False) -> list[dict[str, str]]:
         raise UsageError(
             f"{path}: not a results table (it holds zero bytes); expected a CSV written by measure"
         )
+    return text
+
+
+def parsed_rows(path: Path, text: str, *, only_ours: bool = False) -> list[dict[str, str]]:
+    """Return the rows of a results table's text, as `read_rows` has them.
+
+    Args:
+        path: What the table is called in messages.
+        text: Header and rows.
+        only_ours: Refuse columns that would be lost when the file is written anew.
+
+    Returns:
+        One mapping per row.
+
+    Raises:
+        UsageError: If it is no results table.
+    """
     try:
         reader = csv.DictReader(io.StringIO(text), strict=True)
         header = reader.fieldnames or []
@@ -247,7 +289,7 @@ def read_results(path: str | Path) -> pd.DataFrame:
             if not row[column].strip():
                 raise UsageError(f"{path}, line {line}: column {column} is empty")
         for column in TEXT_COLUMNS:
-            _check_text(path, line, column, row[column])
+            check_text(path, line, column, row[column])
         for column in NUMBER_COLUMNS:
             _check_number(path, line, column, row[column])
         key = key_of(row)
@@ -324,65 +366,20 @@ def _check_number(path: Path, line: int, column: str, cell: str) -> None:
         raise UsageError(f"{path}, line {line}: {column} is {cell}; it cannot be negative")
 
 
-def _check_text(path: Path, line: int, column: str, cell: str) -> None:
+def check_text(path: Path, line: int, column: str, cell: str) -> None:
+    """Refuse a cell that a spreadsheet would run.
+
+    Args:
+        path: The table.
+        line: Where the cell stands in it.
+        column: Its column.
+        cell: Its text.
+
+    Raises:
+        UsageError: If it starts as a formula does.
+    """
     if cell[:1] in ("=", "@"):
         raise UsageError(
             f"{path}, line {line}: column {column} holds {cell[:40]!r}, which a spreadsheet would run as a formula; "
             "write it without the first character"
         )
-
-
-def measured_keys(path: str | Path) -> set[tuple[str, ...]]:
-    """Return the keys of the measurements that a results file holds; none when it does not exist.
-
-    Args:
-        path: The results file.
-
-    Returns:
-        One key (see `key_of`) per row.
-    """
-    path = Path(path)
-    return {key_of(row) for row in read_rows(path)} if path.is_file() else set()
-
-
-def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force: bool = False) -> int:
-    """Add rows to a results file, safely under several writers and at any moment of interruption.
-
-    Args:
-        path: The results file; made when it does not exist.
-        rows: Mappings with exactly the columns of ``COLUMNS``.
-        force: Replace rows that measure the same thing; without it they are an error.
-
-    Returns:
-        How many rows were written.
-
-    Raises:
-        UsageError: If a row's columns differ from ``COLUMNS``, or a measurement is already there and
-            ``force`` is not given. Nothing is written then.
-    """
-    path = Path(path)
-    new = []
-    for row in rows:
-        if set(row) != set(COLUMNS):
-            raise UsageError(f"a results row has other columns than the contract: {set(row) ^ set(COLUMNS)}")
-        new.append({column: _cell(row[column]) for column in COLUMNS})
-        for column in TEXT_COLUMNS:
-            _check_text(path, len(new), column, new[-1][column])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.with_name(f"{path.name}.lock")):
-        kept = read_rows(path, only_ours=True) if path.is_file() else []
-        keys = {key_of(row) for row in new}
-        clash = [row for row in kept if key_of(row) in keys]
-        if len(keys) < len(new) or (clash and not force):
-            which = (clash or new)[0]
-            raise UsageError(
-                f"{path} already holds {which['checkpoint']} on {which['set']}, {which['measure']}; "
-                "--force measures it again and replaces it"
-            )
-        kept = [row for row in kept if key_of(row) not in keys]
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept + new)
-        replace_file(path, buffer.getvalue())
-    return len(new)

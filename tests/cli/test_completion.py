@@ -14,7 +14,7 @@ from sharpscope.cli import main
 from sharpscope.cli.completion import PRESETS
 from sharpscope.corpora import CORPORA
 from sharpscope.measurement.presets import PRESETS as KNOWN
-from sharpscope.results.table import append_results
+from sharpscope.results.appending import append_results
 
 
 def offered(*words: str) -> list[str]:

@@ -14,7 +14,7 @@ from results_tables import make_results
 
 from sharpscope.detectors import build
 from sharpscope.detectors.reading import write_checkpoint
-from sharpscope.results.table import append_results
+from sharpscope.results.appending import append_results
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "sharpscope" / "examples"
 

@@ -22,10 +22,10 @@ from sharpscope.errors import UsageError
 from sharpscope.figures import PLOTS, plot, style
 from sharpscope.figures.det import operating_points
 from sharpscope.figures.scatter_plot import theil_sen
+from sharpscope.results.appending import append_results
 from sharpscope.results.pairing import pair_recipes
 from sharpscope.results.records import KNOWN_OF_TRIALS, Place, write_scores
 from sharpscope.results.selection import by_shift, panel_names
-from sharpscope.results.table import append_results
 
 SETS = ("19LA", "21LA", "ITW", "FakeOrReal", "a_set_with_a_rather_long_name", "MLAAD de")
 DRAWN_FROM_NAN = ("scatter", "heatmap", "forest", "rho-curve", "m-curve", "grow")

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from results_tables import make_results
 
 from sharpscope.cli import main
-from sharpscope.results.table import append_results
+from sharpscope.results.appending import append_results
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from sharpscope.errors import UsageError
 from sharpscope.forecasting.audit import pairs_right, sign_flip_p, verdicts
 from sharpscope.forecasting.forecast import Forecast, forecast
 from sharpscope.forecasting.model import fit_line, half_width, quality, weights_of
+from sharpscope.results.appending import append_results
 from sharpscope.results.records import KNOWN_OF_TRIALS, Place, Records, write_scores
-from sharpscope.results.table import COLUMNS, TEXT_COLUMNS, append_results
+from sharpscope.results.table import COLUMNS, TEXT_COLUMNS
 from sharpscope.scoring.eer import equal_error_rate
 
 

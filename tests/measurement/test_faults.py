@@ -21,7 +21,8 @@ from sharpscope.devices import Share
 from sharpscope.errors import SharpscopeError
 from sharpscope.measurement.journal import Journal
 from sharpscope.measurement.measure import measure
-from sharpscope.results.table import append_results, read_results
+from sharpscope.results.appending import append_results
+from sharpscope.results.table import read_results
 
 KILLS = 50
 # Children of a server that has imported torch once start at once.

@@ -16,8 +16,9 @@ from test_reports import Answer, browser, wait  # noqa: F401  (browser is a fixt
 from sharpscope.errors import UsageError
 from sharpscope.reports import report
 from sharpscope.reports.data import packed
+from sharpscope.results.appending import append_results
 from sharpscope.results.records import SCORE_COLUMNS, Place, write_scores
-from sharpscope.results.table import append_results, read_results
+from sharpscope.results.table import read_results
 
 
 def study(folder: Path, name: str, **how: Any) -> Path:

@@ -17,7 +17,7 @@ from sharpscope.cli import main
 from sharpscope.errors import UsageError
 from sharpscope.figures.style import DARK_PALETTE, MARKERS, PALETTE
 from sharpscope.reports import SYMBOLS, page_data, report
-from sharpscope.results.table import append_results
+from sharpscope.results.appending import append_results
 
 pytest.importorskip("plotly", reason="plotly is not installed")
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharpscope.errors import UsageError
-from sharpscope.results.table import COLUMNS, append_results, measured_keys, read_results
+from sharpscope.results.appending import append_results, measured_keys
+from sharpscope.results.table import COLUMNS, read_results
 
 
 def row(**changes: Any) -> dict[str, Any]:

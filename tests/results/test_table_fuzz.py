@@ -13,7 +13,8 @@ from results_tables import make_results
 
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
-from sharpscope.results.table import ADDED, COLUMNS, NUMBER_COLUMNS, append_results, read_results
+from sharpscope.results.appending import append_results
+from sharpscope.results.table import ADDED, COLUMNS, NUMBER_COLUMNS, read_results
 
 JUNK = (
     "",

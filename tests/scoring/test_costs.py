@@ -14,9 +14,10 @@ from results_tables import make_results
 
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
+from sharpscope.results.appending import append_results
 from sharpscope.results.comparable import eligible_rows
 from sharpscope.results.scored_systems import enter_scores
-from sharpscope.results.table import append_results, read_results
+from sharpscope.results.table import read_results
 from sharpscope.scoring.costs import (
     actual_cost,
     area_under_curve,

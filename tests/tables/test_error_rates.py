@@ -14,8 +14,8 @@ from results_tables import make_results
 from sharpscope.analysis.against import errors_of_table
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
+from sharpscope.results.appending import append_results
 from sharpscope.results.records import Place, Records, write_scores
-from sharpscope.results.table import append_results
 from sharpscope.tables import table
 from sharpscope.tables.error_rates import errors_table
 

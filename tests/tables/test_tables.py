@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
-from sharpscope.results.table import append_results
+from sharpscope.results.appending import append_results
 from sharpscope.tables import TABLES, table
 from sharpscope.tables.kinds import eer_table, recipe_table, sign_flip
 from sharpscope.tables.layout import escape

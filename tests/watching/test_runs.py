@@ -16,8 +16,8 @@ from results_tables import make_results
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
 from sharpscope.measurement.journal import Journal
+from sharpscope.results.appending import append_results
 from sharpscope.results.records import Place, folders
-from sharpscope.results.table import append_results
 from sharpscope.watching.runs import Unfinished, look
 from sharpscope.watching.shown import lines, page
 
