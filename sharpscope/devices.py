@@ -9,8 +9,12 @@ from __future__ import annotations
 import ctypes
 import datetime
 import itertools
+import multiprocessing
 import os
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch.distributed
@@ -154,10 +158,46 @@ def gather(share: Share, value: Any) -> list[Any] | None:
     return found
 
 
+# What the libraries of linear algebra read at their start.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Of glibc's malloc.h.
 _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
 _LARGEST = 2**31 - 1
+
+
+@contextmanager
+def worker_processes(
+    jobs: int, start: Callable[..., object] | None = None, given: tuple[Any, ...] = ()
+) -> Iterator[ProcessPoolExecutor]:
+    """Give processes that share the cores of this one among themselves.
+
+    numpy's linear algebra and torch each start a thread a core in every process, and those threads wait by spinning:
+    two runs with augmentation beside each other on two cores took four times as long as with a thread each.
+
+    Args:
+        jobs: Processes.
+        start: What each does first.
+        given: Its arguments.
+
+    Yields:
+        Whom to give work to; the processes end with the block.
+
+    Example:
+        >>> with worker_processes(2) as pool:
+        ...     pool.submit(os.getenv, "OPENBLAS_NUM_THREADS").result() == str(max(1, torch.get_num_threads() // 2))
+        True
+    """
+    threads = str(max(1, torch.get_num_threads() // jobs))
+    before = {name: os.environ.get(name) for name in _THREADS}
+    # A process reads them when it starts, which it does at the first piece of work that finds no free one.
+    os.environ.update(dict.fromkeys(_THREADS, threads))
+    try:
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), start, given) as pool:
+            yield pool
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def keep_freed_memory() -> bool:

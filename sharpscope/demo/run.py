@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
-
-import torch
 
 from sharpscope.analysis.correlate import Correlation, correlate, write_correlation
 from sharpscope.demo.benchmark import build_benchmark
@@ -17,6 +13,7 @@ from sharpscope.demo.debian import fetch_speech
 from sharpscope.demo.division import DEMO_PLANS, divide
 from sharpscope.demo.speech import find_recordings
 from sharpscope.demo.training import EPOCHS, population
+from sharpscope.devices import worker_processes
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.measurement.measure import measure
 from sharpscope.progress import progress
@@ -187,9 +184,7 @@ def make_corpus(
     say(f"{len(recordings)} pieces of speech; sets: {', '.join(division)}")
     pairs = sum(plan.pairs for plan in DEMO_PLANS if plan.name in division)
     with (
-        ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
-        ) as pool,
+        worker_processes(workers) as pool,
         progress(pairs, "pairs of trials", show=show_progress) as meter,
     ):
         meter.describe("human speech and its copies")

@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from sharpscope.devices import this_share
+from sharpscope.devices import this_share, worker_processes
 from sharpscope.errors import SharpscopeError, UsageError
 from sharpscope.progress import progress
 from sharpscope.training.guard import shared_trials
@@ -289,14 +288,13 @@ def train_all(
         raise UsageError(f"jobs is {jobs}; at least one run at a time")
     reports: list[TrainReport] = []
     failed: list[str] = []
-    context = multiprocessing.get_context("spawn")
+    places = multiprocessing.get_context("spawn").Value("i", 0)
     with (
         progress(len(recipes), "runs", show=show_progress) as meter,
-        ProcessPoolExecutor(jobs, context, _take_place, (context.Value("i", 0),)) as pool,
+        worker_processes(jobs, _take_place, (places,)) as pool,
     ):
-        threads = max(1, torch.get_num_threads() // jobs)
         folder = Path(out)
-        runs = {name: pool.submit(_one, one, folder / name, force, threads) for name, one in recipes.items()}
+        runs = {name: pool.submit(_one, one, folder / name, force) for name, one in recipes.items()}
         for name, future in runs.items():
             meter.describe(name)
             try:
@@ -323,6 +321,5 @@ def _take_place(places: Any) -> None:
         places.value += 1
 
 
-def _one(recipe: Recipe, folder: Path, force: bool, threads: int) -> TrainReport:
-    torch.set_num_threads(threads)
+def _one(recipe: Recipe, folder: Path, force: bool) -> TrainReport:
     return train(recipe, out=folder, force=force, show_progress=False)

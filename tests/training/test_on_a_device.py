@@ -13,6 +13,7 @@ import pytest
 import torch
 from simulated_device import DEVICE, NAME, simulated
 
+from sharpscope import devices
 from sharpscope.devices import Share, this_share
 from sharpscope.measurement.measure import measure
 from sharpscope.progress import Meter
@@ -140,7 +141,7 @@ def test_every_job_of_a_grid_takes_a_gpu_of_its_own(
             super().__init__(jobs)
             begun.extend([lambda: start(*given)] * jobs)
 
-    monkeypatch.setattr(training, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(devices, "ProcessPoolExecutor", Pool)
     monkeypatch.setattr(training, "_one", lambda *_: None)
     monkeypatch.setenv("LOCAL_RANK", "0")
     training.train_all({"a": Recipe(recipe_for())}, tmp_path, jobs=5, show_progress=False)

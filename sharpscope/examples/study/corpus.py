@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-
-import torch
 
 from sharpscope.demo.benchmark import build_benchmark
 from sharpscope.demo.channels import INTERNET, TELEPHONE
@@ -15,6 +11,7 @@ from sharpscope.demo.debian import DIALOGUE, PROMPTS, fetch_speech
 from sharpscope.demo.division import NOISES, SetPlan, share_out
 from sharpscope.demo.speech import Recording, find_recordings
 from sharpscope.demo.synthesis import UNSEEN
+from sharpscope.devices import worker_processes
 from sharpscope.progress import progress
 
 PAIRS = 400
@@ -71,9 +68,8 @@ def make_corpus(out: Path, seed: int, jobs: int) -> dict[str, Path]:
     corpus.mkdir(parents=True, exist_ok=True)
     (corpus / "SOURCES.txt").write_text("\n".join(sources) + "\n", encoding="utf-8")
     division = share_out(pools_of(find_recordings(out / "speech")), PLANS, seed)
-    spawn = get_context("spawn")
     with (
-        ProcessPoolExecutor(jobs, spawn, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+        worker_processes(jobs) as pool,
         progress(sum(plan.pairs for plan in PLANS), "pairs of trials") as meter,
     ):
         return build_benchmark(division, corpus, pool, plans=PLANS, seed=seed, meter=meter)
