@@ -12,6 +12,7 @@ import itertools
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -193,11 +194,27 @@ def worker_processes(
     # A process reads them when it starts, which it does at the first piece of work that finds no free one.
     os.environ.update(dict.fromkeys(_THREADS, threads))
     try:
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), start, given) as pool:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, context, _begin, (start, given)) as pool:
             yield pool
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+def _begin(start: Callable[..., object] | None, given: tuple[Any, ...]) -> None:
+    """Do what a process is to do first, and see to it that it ends with the one that it works for."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if start is not None:
+        start(*given)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        # Killed, it can take no result: its workers would train on, and then wait for ever.
+        os._exit(1)
 
 
 def keep_freed_memory() -> bool:
