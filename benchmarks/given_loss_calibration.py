@@ -93,6 +93,49 @@ def other_loadings(rng: np.random.Generator, shape: tuple[int, int, int], reliab
     return through_the_loss(rng, shape, reliability, loading=np.linspace(0.3, 0.95, shape[1])[None, :, None])
 
 
+def _measured(
+    rng: np.random.Generator, clean: tuple[np.ndarray, np.ndarray, np.ndarray], reliability: float
+) -> Studies:
+    """Measure sharpness, loss and error rate twice; noise of a half moves all three."""
+    scale = np.sqrt(2 * (1 - reliability) / reliability)
+    sides: list[list[np.ndarray]] = [[], [], []]
+    for _ in range(2):
+        shared = rng.normal(size=clean[0].shape)
+        for side, value in zip(sides, clean, strict=True):
+            own = np.sqrt(0.8) * shared + np.sqrt(0.2) * rng.normal(size=value.shape)
+            side.append(value + scale * own)
+    return Studies(*((one, other) for one, other in sides))
+
+
+def cause_of_sharpness_and_error(
+    rng: np.random.Generator, shape: tuple[int, int, int], reliability: float
+) -> Studies:
+    """A cause beside the loss, such as an architecture, moves sharpness and error: sharpness adds to the loss."""
+    loss, cause, of_x, of_y = (_true(rng, shape) for _ in range(4))
+    x, y = (0.6 * loss + 0.6 * cause + np.sqrt(0.28) * own for own in (of_x, of_y))
+    return _measured(rng, (x, loss, y), reliability)
+
+
+def cause_of_sharpness_and_loss(
+    rng: np.random.Generator, shape: tuple[int, int, int], reliability: float
+) -> Studies:
+    """A cause moves sharpness and the loss, and error through the loss alone: sharpness adds nothing."""
+    rest, cause, of_x, of_y = (_true(rng, shape) for _ in range(4))
+    loss = np.sqrt(0.5) * (rest + cause)
+    x, y = np.sqrt(0.7) * cause + np.sqrt(0.3) * of_x, 0.9 * loss + np.sqrt(0.19) * of_y
+    return _measured(rng, (x, loss, y), reliability)
+
+
+def cause_away_from_error(
+    rng: np.random.Generator, shape: tuple[int, int, int], reliability: float
+) -> Studies:
+    """A cause moves sharpness and the loss, and error follows only the rest of the loss: a negative partial is true."""
+    rest, cause, of_x, of_y = (_true(rng, shape) for _ in range(4))
+    loss = np.sqrt(0.5) * (rest + cause)
+    x, y = np.sqrt(0.7) * cause + np.sqrt(0.3) * of_x, 0.9 * rest + np.sqrt(0.19) * of_y
+    return _measured(rng, (x, loss, y), reliability)
+
+
 def one_margin(rng: np.random.Generator, shape: tuple[int, int, int], trials: float) -> Studies:
     """Detectors differ in their mean margin alone, and sharpness is another function of it than the loss."""
     n, k, runs = shape
@@ -124,6 +167,22 @@ DESIGNS: tuple[tuple[str, Design, tuple[tuple[int, int, float], ...]], ...] = (
     ("skewed, errors in fortieths", skewed, tuple((*size, 0.9) for size in SIZES)),
     ("loadings .3 to .95", other_loadings, ((12, 5, 0.95), (12, 5, 0.8), (24, 5, 0.95), (24, 5, 0.8))),
 )
+
+
+# Where the true partial correlation is not 0; only how often the test rejects says something there.
+CONFOUNDED: tuple[tuple[str, Design], ...] = (
+    ("cause of sharpness and error", cause_of_sharpness_and_error),
+    ("cause of sharpness and loss, error through the loss", cause_of_sharpness_and_loss),
+    ("cause of sharpness and loss, error without it", cause_away_from_error),
+)
+
+
+def confounded(runs: int) -> None:
+    """Print how often the test rejects where a cause beside the loss is at work."""
+    for name, draw in CONFOUNDED:
+        for n, k in SIZES:
+            rng = np.random.default_rng(0)
+            print(f"| {name} | {n} x {k}, 0.9 | {_row(draw(rng, (n, k, runs), 0.9))} |", flush=True)
 
 
 def _row(studies: Studies, truth: float = 0.0) -> str:
@@ -169,6 +228,7 @@ def run(runs: int = 2_000) -> None:
     for n, k in SIZES:
         row = _row(one_margin(np.random.default_rng([n, k, 9]), (n, k, runs // 8), 200))
         print(f"| one margin, 200 trials a half, {runs // 8} runs | {n} x {k} | {row} |", flush=True)
+    confounded(runs)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from sharpscope.analysis.adjustment import holm
 from sharpscope.analysis.permutation import bootstrap_mean_within, swap_test
 from sharpscope.analysis.rank_correlation import FEWEST, Statistic, standardised_ranks
 from sharpscope.results.measure_facts import falls_with_error
+from sharpscope.results.measured_rates import SWAPPED
 
 COLUMNS = (
     "measure",
@@ -42,7 +43,7 @@ COLUMNS = (
 )
 # Swapping asks whether the two measures are exchangeable, not whether they go with error equally well.
 APPROXIMATE = (
-    "approximate: of measures that are equally good 6 to 10 % are told apart at 5 % (24 to 8 checkpoints); the "
+    f"approximate: of measures that are equally good {SWAPPED.words} are told apart at 5 % (8 to 24 checkpoints); the "
     "interval holds there"
 )
 

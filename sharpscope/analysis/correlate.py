@@ -19,7 +19,7 @@ from sharpscope.analysis.apart import apart_table, evidence_of
 from sharpscope.analysis.clusters import Clusters, find_clusters
 from sharpscope.analysis.correlation_rows import N_BOOTSTRAP, correlations
 from sharpscope.analysis.cross_half import N_SPLITS
-from sharpscope.analysis.evidence import evidence_rows, warn_of_spreads
+from sharpscope.analysis.evidence import evidence_rows, note_spreads, warn_of_spreads
 from sharpscope.analysis.field_rows import field_rows
 from sharpscope.analysis.frozen import put_anew
 from sharpscope.analysis.halves_of_sets import HalvesOfSets
@@ -144,6 +144,7 @@ def correlate(
         found = correlations(table, by, seed, halves, meter.advance, choice)
         if freeze:
             put_anew(found, every, freeze, halves, seed)
+        note_spreads(found, table, clusters)
         # What is asked of the same trials, their noise answers: every further test has halves too.
         apart = apart_table(table, halves)
         meter.describe("comparing measures")

@@ -18,8 +18,16 @@ from sharpscope.analysis.over_sets import Ranks, correlate_over_sets, max_t_over
 from sharpscope.analysis.rank_correlation import FEWEST
 from sharpscope.analysis.way_cells import Cells, cells_by_way
 from sharpscope.errors import unknown_name
-from sharpscope.results.comparable import WAY
+from sharpscope.results.comparable import WAY, same_way
 from sharpscope.results.measure_facts import is_control
+from sharpscope.results.measured_rates import (
+    ALL_SETS_SPREADS,
+    HEADLINE_SPREADS,
+    KENDALL_SPREADS,
+    ONE_SET_SPREADS,
+    SOFT_ACCURACY_SPREADS,
+    WILLIAMS_SPREADS,
+)
 from sharpscope.results.wording import listed
 
 COLUMNS = ("question", *WAY, "given", "n", "estimate", "p", "p_adjusted", "adjusted_by", "note")
@@ -187,10 +195,31 @@ def warn_of_spreads(results: pd.DataFrame, clusters: Clusters) -> str:
         return ""
     return (
         f"architectures differ more than threefold in how much both {listed(list(dict.fromkeys(found)))} and the error "
-        "rate vary; p-values that permute single checkpoints are approximate there (7 to 13 % of such studies without "
-        "any effect reject at 5 %, 15 to 20 % by soft_pairwise_accuracy); clusters_as_one in questions.csv is "
-        "studentised and holds"
+        "rate vary; p-values that permute single checkpoints are approximate there (of such studies without any effect "
+        f"{ONE_SET_SPREADS.words} reject at 5 % on one set, {ALL_SETS_SPREADS.words} over sets, "
+        f"{HEADLINE_SPREADS.words} by p_headline, {KENDALL_SPREADS.words} by p_kendall, {WILLIAMS_SPREADS.words} by "
+        f"better_than_loss, {SOFT_ACCURACY_SPREADS.words} by soft_pairwise_accuracy); clusters_as_one in "
+        "questions.csv is studentised and holds"
     )
+
+
+def note_spreads(found: pd.DataFrame, results: pd.DataFrame, clusters: Clusters) -> None:
+    """Write beside each p-value that unequal spreads make approximate how often such a test rejects without an effect.
+
+    Args:
+        found: Rows of correlations.csv, whose ``note`` is added to where a row has a p-value.
+        results: Rows of a results table without duplicates.
+        clusters: Of `find_clusters`.
+    """
+    scopes = {"set": ONE_SET_SPREADS, "mean_within": ALL_SETS_SPREADS}
+    for cells in cells_by_way(results, HalvesOfSets(None)):
+        if not cells.places or not _unequal(cells, clusters):
+            continue
+        for scope, rate in scopes.items():
+            own = same_way(found, cells.way) & (found["scope"] == scope) & found["p"].notna()
+            words = f"p approximate: spreads of architectures differ, {rate.words} reject at 5 % without an effect"
+            notes = found.loc[own, "note"].astype(str)
+            found.loc[own, "note"] = [f"{note}; {words}" if note else words for note in notes]
 
 
 def spreads_differ(x: np.ndarray, groups: np.ndarray, *, times: float = 3.0) -> bool:

@@ -21,6 +21,7 @@ from sharpscope.analysis.field_measures import (
 )
 from sharpscope.analysis.rank_correlation import FEWEST
 from sharpscope.results.comparable import WAY
+from sharpscope.results.measured_rates import SOFT_ACCURACY_SPREADS
 
 COLUMNS = ("question", "measure", "rho", "m", "preset", "set", "given", "n", "estimate", "p", "note")
 SETTINGS = ("arch", "recipe")
@@ -105,7 +106,8 @@ def _answers(column: Column, n_orders: int, seed: int) -> Iterator[dict[str, Any
             "question": "soft_pairwise_accuracy",
             "estimate": soft_pairwise_accuracy(error, measured),
             "p": soft_accuracy_p(error, measured, seed=seed),
-            "note": "certainties from standard errors, taken as normal and independent",
+            "note": "certainties from standard errors, taken as normal and independent; approximate where spreads of "
+            f"checkpoints differ: {SOFT_ACCURACY_SPREADS.words} of studies without an effect reject at 5 %",
         }
 
 

@@ -19,11 +19,15 @@ from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.rank_correlation import FEWEST, SAME, standardised_ranks
 from sharpscope.analysis.way_cells import cells_by_way
 from sharpscope.results.comparable import WAY
+from sharpscope.results.measured_rates import NEW_SET_HELD
 
 COLUMNS = ("question", *WAY, "n", "estimate", "low", "high", "note")
 FEWEST_SETS = 4
 MOST_CHECKPOINTS = 200
-ASSUMES = "assumes that the new set is drawn as these were, and correlations normal on Fisher's scale from set to set"
+ASSUMES = (
+    f"careful: at 95 % it holds {NEW_SET_HELD} of new sets; assumes that the new set is drawn as these were, and "
+    "correlations normal on Fisher's scale from set to set"
+)
 
 
 class NewSet(NamedTuple):

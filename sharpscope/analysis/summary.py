@@ -17,6 +17,7 @@ from sharpscope.analysis.verdict import LEVEL, Verdict, best_control
 from sharpscope.analysis.way_cells import CROSS_HALF
 from sharpscope.results.comparable import same_way
 from sharpscope.results.measure_facts import facts_of, is_control
+from sharpscope.results.measured_rates import SWAPPED
 from sharpscope.results.wording import counted
 
 # Rows of the table of numbers; the whole stands in correlations.csv.
@@ -240,7 +241,10 @@ def _which(comparisons: pd.DataFrame) -> str:
     tested = int(comparisons["p"].notna().sum()) if len(comparisons) else 0
     if not names or not tested:  # too few checkpoints to swap anything: nothing can be said of which is best
         return ""
-    level = f"after Holm's correction over {counted(tested, 'pair')}, swapping measures within checkpoints, approximate"
+    level = (
+        f"after Holm's correction over {counted(tested, 'pair')}, swapping measures within checkpoints, approximate: "
+        f"one test at 5 % tells {SWAPPED.words} of equals apart"
+    )
     across = "evidence" in comparisons and (comparisons["evidence"] == CROSS_HALF).all()
     where = "Across halves" if across else "From the same trials"
     if len(names) == 1:

@@ -75,6 +75,6 @@ def _printed(table: Any, columns: tuple[str, ...]) -> str:
     shown = table[list(columns)].copy()
     for name in columns:
         if shown[name].dtype.kind == "f":
-            pattern = "{:.2g}" if name in ("p", "smallest_p") else "{:.2f}"
+            pattern = "{:.2g}" if name in ("p", "p_adjusted", "smallest_p") else "{:.2f}"
             shown[name] = [pattern.format(v) if v == v else "--" for v in shown[name]]
     return str(shown.to_string(index=False))

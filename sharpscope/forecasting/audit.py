@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from sharpscope.analysis.adjustment import holm
 from sharpscope.forecasting.cells import Cells, columns_of, logit
 from sharpscope.forecasting.model import fit_over_sets, half_width, quality, weights_of
 
@@ -26,6 +27,7 @@ VERDICT_COLUMNS = (
     "other",
     "difference",
     "p",
+    "p_adjusted",
     "smallest_p",
 )
 MODEL = "forecast"
@@ -212,10 +214,11 @@ def verdicts(found: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
     Returns:
         Columns ``VERDICT_COLUMNS``; ``difference`` is forecast minus baseline, better when positive for pairs and when
-        negative for points; ``smallest_p`` is what the number of sets lets the test reach.
+        negative for points; ``p_adjusted`` is Holm's over all rows; ``smallest_p`` is what the number of sets lets
+        the test reach unadjusted.
 
     Source:
-        Fisher (1935).
+        Fisher (1935); Holm (1979).
     """
     rows = []
     for left_out, part in found.groupby("left_out", sort=False):
@@ -240,7 +243,9 @@ def verdicts(found: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
                     "smallest_p": max(2.0 ** (1 - len(wide)), 1 / (N_FLIPS + 1)) if len(wide) else math.nan,
                 }
             )
-    return pd.DataFrame(rows, columns=list(VERDICT_COLUMNS))
+    judged = pd.DataFrame(rows, columns=list(VERDICT_COLUMNS))
+    judged["p_adjusted"] = holm(judged["p"].to_numpy(float))
+    return judged
 
 
 def sign_flip_p(difference: np.ndarray, *, seed: int = 0) -> float:

@@ -161,11 +161,13 @@ def _headline(judged: pd.DataFrame, home: str) -> tuple[str, bool]:
     pairs, points = own.loc["pairs_right"], own.loc["points"]
     told = (
         f"it puts {100 * pairs['forecast']:.0f} % of pairs in the right order ({named} {100 * pairs['other']:.0f} %, "
-        f"p = {pairs['p']:.2g}) and is off by {points['forecast']:.1f} points (against {points['other']:.1f}, "
-        f"p = {points['p']:.2g}), on sets left out"
+        f"p = {pairs['p']:.2g}, {pairs['p_adjusted']:.2g} by Holm) and "
+        f"is off by {points['forecast']:.1f} points (against {points['other']:.1f}, "
+        f"p = {points['p']:.2g}, {points['p_adjusted']:.2g} by Holm over "
+        f"{judged['p'].notna().sum()} tests), on sets left out"
     )
-    orders = pairs["difference"] > 0 and pairs["p"] <= 0.05
-    closer = points["difference"] < 0 and points["p"] <= 0.05
+    orders = pairs["difference"] > 0 and pairs["p_adjusted"] <= 0.05
+    closer = points["difference"] < 0 and points["p_adjusted"] <= 0.05
     if orders or closer:
         what = " and ".join(
             word for word, holds in (("orders checkpoints better", orders), ("is closer", closer)) if holds

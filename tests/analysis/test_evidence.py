@@ -1,13 +1,15 @@
 """Rows of evidence from a results table: what is exchanged, inside what, over which sets."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from results_tables import make_results
 
 from sharpscope.analysis.clustered_tests import joint_test
 from sharpscope.analysis.clusters import find_clusters
-from sharpscope.analysis.evidence import COLUMNS, evidence_rows, level_of_evidence
+from sharpscope.analysis.evidence import COLUMNS, evidence_rows, level_of_evidence, note_spreads
 from sharpscope.errors import UsageError
+from sharpscope.results.measured_rates import ONE_SET_SPREADS
 
 
 def test_recipes_are_permuted_where_there_are_five() -> None:
@@ -49,3 +51,30 @@ def test_architectures_that_vary_unequally_are_studentised_and_said() -> None:
     results.loc[wild, ["value", "eer"]] = results.loc[wild, ["value", "eer"]] * 20
     rows = evidence_rows(results, find_clusters(results))
     assert rows["note"][0] == "architectures vary unequally: studentised"
+
+
+def test_unequal_spreads_are_said_beside_each_p_value() -> None:
+    way = {"measure": "sam", "rho": 0.05, "m": 8.0, "preset": "", "set": "s", "subset": "", "recipe": ""}
+    table = pd.DataFrame(
+        [
+            way
+            | {"checkpoint": f"{a}{i}", "sha256": f"{a}{i}", "arch": a, "seed": float("nan")}
+            | {"value": scale * i, "eer": scale * i}
+            for a, scale in (("a", 1.0), ("b", 9.0))
+            for i in range(4)
+        ]
+    )
+    alike = table.assign(value=table["value"].where(table["arch"] == "a", table["value"] / 9))
+    rows = [
+        way | {"scope": "set", "p": 0.01, "note": "seen"},
+        way | {"scope": "set", "p": np.nan, "note": ""},
+    ]
+    for results, ends in (
+        (table, f"{ONE_SET_SPREADS.words} reject at 5 % without an effect"),
+        (alike, "seen"),
+    ):
+        found = pd.DataFrame(rows)
+        note_spreads(found, results, find_clusters(results))
+        assert found["note"][0].startswith("seen")
+        assert found["note"][0].endswith(ends)
+        assert found["note"][1] == ""

@@ -13,6 +13,7 @@ from scipy.stats import norm
 
 import sharpscope
 from benchmarks.forecast_coverage import POPULATIONS, coverage
+from sharpscope.analysis.adjustment import holm
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
 from sharpscope.forecasting.audit import pairs_right, sign_flip_p, verdicts
@@ -90,7 +91,12 @@ def test_the_audit_is_of_sets_and_of_architectures_left_out(told: Forecast) -> N
     own = found[(found["left_out"] == "set") & (found["method"] == "forecast")]
     assert own["points"].mean() < 5
     assert own["inside"].mean() > 0.7
-    assert len(verdicts(found)) == 8
+    judged = verdicts(found)
+    assert len(judged) == 8
+    assert judged["p_adjusted"].tolist() == pytest.approx(
+        holm(judged["p"].to_numpy(float)).tolist(), nan_ok=True
+    )
+    assert (judged["p_adjusted"].dropna() >= judged["p"].dropna()).all()
     assert told.headline in told.summary
     assert "What may not be concluded" in told.summary
 
