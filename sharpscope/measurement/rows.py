@@ -16,8 +16,12 @@ from sharpscope.detectors import Detector
 from sharpscope.measurement.one_set import OneSet, SetMeasurement
 from sharpscope.measurement.options import Options
 from sharpscope.measurement.sets import Draw
+from sharpscope.measurement.stopping import too_skewed
+from sharpscope.results.measured_rates import SKEWED_VALUES
 from sharpscope.results.records import KNOWN_OF_TRIALS
 from sharpscope.scoring.eer import FEWEST_SPEAKERS, eer_interval, equal_error_rate, folded_equal_error_rate
+
+SKEWED = f"a few groups carry the value: its interval is too narrow and holds {SKEWED_VALUES.words}, not 95 %"
 
 
 def shared_cells(detector: Detector, draw: Draw, options: Options) -> dict[str, Any]:
@@ -84,15 +88,16 @@ def measurement_rows(
         "live_share": one.look.live_share,
         "batch_size": measured.batch_size,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "note": "; ".join([*_notes(one, measured, eer), *notes]),
     }
+    shared = [*_notes(one, measured, eer), *notes]
     rows = []
     for row in wanted:
         values = measured.values[(row["measure"], row["rho"])]
         value, stderr = weighted_mean(np.array(values), np.array(measured.sizes))
         value_low, value_high = interval(value, stderr, len(values), draw.n_groups)
         own = {"value": value, "stderr": stderr, "value_low": value_low, "value_high": value_high}
-        rows.append({**row, **found, **own})
+        skewed = [SKEWED] if too_skewed(values) else []
+        rows.append({**row, **found, **own, "note": "; ".join([*shared, *skewed])})
     return rows
 
 

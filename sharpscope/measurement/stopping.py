@@ -101,6 +101,37 @@ def groups_for_skew(values: Sequence[float], total: int, *, absolute: float = AB
     return min(total, max(2, math.ceil(round(COCHRAN * skewness**2, 9))))
 
 
+def too_skewed(values: Sequence[float]) -> bool:
+    r"""Tell whether so few values, skewed as they are, leave Student's interval of their mean too narrow on one side.
+
+    .. math:: 25\,\big(|g_1| - \sqrt{6 / n}\big)_+^2 > n
+
+    The root is the standard error of a normal sample's skewness, so that chance alone is rarely taken for it.
+
+    Args:
+        values: One per measured group.
+
+    Returns:
+        Whether it does; False below three values, which have no shape.
+
+    Source:
+        Cochran (1977), section 2.15.
+
+    Example:
+        One group in five carries the value, of 20 and of 200 groups:
+
+        >>> too_skewed([0.0, 0, 0, 0, 1] * 4), too_skewed([0.0, 0, 0, 0, 1] * 40)
+        (True, False)
+    """
+    n = len(values)
+    array = np.asarray(values, dtype=float)
+    spread = float(array.std()) if n > 2 else 0.0
+    if not spread > 1e-9 * float(np.abs(array).max(initial=0.0)):
+        return False
+    skewness = float(((array - array.mean()) ** 3).mean()) / spread**3
+    return bool(COCHRAN * max(0.0, abs(skewness) - math.sqrt(6 / n)) ** 2 > n)
+
+
 class StoppingRule:
     """Plans how many groups to measure, in few looks at fixed numbers of groups.
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from sharpscope.measurement.rows import interval
-from sharpscope.measurement.stopping import StoppingRule, groups_for_skew, groups_needed
+from sharpscope.measurement.stopping import StoppingRule, groups_for_skew, groups_needed, too_skewed
 
 
 def measured(population: np.ndarray, order: np.ndarray, tolerance: float) -> np.ndarray:
@@ -102,3 +102,26 @@ def test_file_order_is_no_sample_and_a_random_visit_is() -> None:
         low, high = interval(float(values.mean()), stats.sem(values), len(values), 600)
         covered += low <= population.mean() <= high
     assert 0.91 <= covered / 200 <= 0.99
+
+
+@pytest.mark.parametrize("n", [8, 12, 30, 100])
+def test_chance_is_rarely_taken_for_skew(n: int) -> None:
+    rng = np.random.default_rng(0)
+    assert np.mean([too_skewed(rng.normal(size=n)) for _ in range(2000)]) < 0.03
+
+
+@pytest.mark.parametrize("n", [30, 100])
+def test_most_samples_whose_interval_falls_short_say_so(n: int) -> None:
+    """Of log-normal groups with sigma 1.5 Student's interval holds far less than it says."""
+    rng = np.random.default_rng(0)
+    samples = rng.lognormal(0, 1.5, size=(2000, n))
+    held = np.abs(samples.mean(axis=1) - np.exp(1.5**2 / 2)) <= (
+        stats.t.ppf(0.975, n - 1) * stats.sem(samples, axis=1)
+    )
+    assert held.mean() < 0.9
+    assert np.mean([too_skewed(sample) for sample in samples]) > 0.9
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0], [0.0] * 9, [3.0] * 9, [np.nan] * 9])
+def test_values_without_a_shape_are_not_skewed(values: list[float]) -> None:
+    assert not too_skewed(values)
