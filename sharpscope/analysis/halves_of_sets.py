@@ -100,11 +100,11 @@ class HalvesOfSets:
 
     def _make(self, cells: pd.DataFrame) -> Halves | None:
         """Return the halves of one measure on one set, from the records."""
-        rows = cells.to_dict("records")
-        place = (str(rows[0]["set"]), str(rows[0]["subset"]))
+        place = (str(cells["set"].iloc[0]), str(cells["subset"].iloc[0]))
         if self.records is None:
             self.reasons.setdefault(place, "no records of trials and groups beside the table")
             return None
+        rows = cells.to_dict("records")
         values, sizes, numbers = self._values(rows)
         if values is None:
             self.reasons.setdefault(place, "no values of groups, or other groups for some checkpoints")

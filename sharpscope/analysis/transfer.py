@@ -176,6 +176,7 @@ def _pairs(
 ) -> Iterator[tuple[_Cell | None, dict[str, Any]]]:
     """Yield each pair of different sets with its row; no cell where there is nothing to correlate."""
     x, y = _wide(part, "value"), _wide(part, "eer")
+    complete = x.index.equals(y.index) and bool(x.notna().all(axis=None) and y.notna().all(axis=None))
     for source in x.columns:
         for target in y.columns:
             if source == target:
@@ -183,8 +184,11 @@ def _pairs(
             row = _blank(way, source, target)
             cell = None
             if apart(source, target):
-                both = pd.concat([x[source], y[target]], axis=1).dropna()
-                cell = _cell(both.iloc[:, [0]], both.iloc[:, [1]], runs, start, tuple(way.values()), row)
+                one, other = x[[source]], y[[target]]
+                if not complete:
+                    both = pd.concat([one, other], axis=1).dropna()
+                    one, other = both.iloc[:, [0]], both.iloc[:, [1]]
+                cell = _cell(one, other, runs, start, tuple(way.values()), row)
             start += 1
             yield cell, row
 

@@ -118,3 +118,14 @@ def test_what_cannot_be_tested_says_so() -> None:
     few = joint_test(x, y, strata=np.repeat(np.arange(4), 2))
     assert np.isnan(few.p)
     assert few.note == "too few orders inside strata to reach 5 %"
+
+
+def test_clusters_of_one_are_the_values_in_their_order() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(30, 3))
+    values[4, 1], values[7, 0] = np.nan, np.inf
+    labels = rng.permutation(30)
+    found = one_value_each(values, labels)
+    for checkpoint, cluster in enumerate(labels):
+        expected = np.where(np.isfinite(values[checkpoint]), values[checkpoint].round(12), np.nan)
+        np.testing.assert_array_equal(found[cluster], expected)

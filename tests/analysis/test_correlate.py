@@ -13,8 +13,8 @@ from sharpscope.analysis.correlate import correlate, write_correlation
 from sharpscope.analysis.correlation_rows import COLUMNS
 from sharpscope.cli import main
 from sharpscope.errors import UsageError
+from sharpscope.results.appending import append_results
 from sharpscope.results.table import COLUMNS as RESULT_COLUMNS
-from sharpscope.results.table import append_results
 
 SETS = ("a", "b")
 

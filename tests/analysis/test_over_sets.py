@@ -149,3 +149,14 @@ def test_clusters_are_their_mean_and_strata_keep_to_themselves() -> None:
     ]
     hand = flat[0] @ flat[1] / np.linalg.norm(flat[0]) / np.linalg.norm(flat[1])
     assert found.within[0, 0] == pytest.approx(hand)
+
+
+@pytest.mark.parametrize("strata", [None, np.repeat([0, 1], 200)])
+def test_hundreds_of_checkpoints_are_tested(strata: np.ndarray | None) -> None:
+    """400! is no float: 171 checkpoints and more once ended in an overflow."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2, 1))
+    found = ranks_at(x, x + rng.normal(size=x.shape), strata=strata)
+    assert found.n_orders == math.factorial(400) or found.n_orders == math.factorial(200) ** 2
+    assert correlate_over_sets(found).p == pytest.approx(1e-4)
+    assert correlate_over_sets(ranks_at(x, rng.normal(size=x.shape), strata=strata)).p > 0.01
