@@ -162,6 +162,8 @@ class Group:
                     more = index + 1 < len(objectives)
                     sums[name] = self._add_gradient(loss, sums.get(name), retain_graph=more)
             logits.append(out.detach())
+            # The graph of a batch goes before that of the next is made.
+            del out, scaled, loss
         self.forwards += 1 + 2 * len(objectives)
         self.gradients = sums
         return torch.cat(logits).double()  # (m, 2)
