@@ -40,7 +40,7 @@ def build_to_fit(
         UsageError: If it cannot be built, or does not fit.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _shapes_alone():
             outline = build(**arguments)
         own = outline.state_dict()
         _check_shapes(own, state, path, arch)
@@ -75,6 +75,23 @@ class _without_random_start(TorchFunctionMode):
         target = args[0] if args else kwargs.get("tensor")
         # transformers passes weight.float(), which is the same memory and no Parameter.
         if _draws(func) or (func in _METHODS and isinstance(target, nn.Parameter)):
+            return target
+        return func(*args, **kwargs)
+
+
+class _shapes_alone(TorchFunctionMode):
+    """Draw nothing where tensors have no memory: torch's draws there load a package for symbols, half a second."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (torch.randn, torch.rand):
+            return torch.empty(
+                *args, **{name: value for name, value in kwargs.items() if name != "generator"}
+            )
+        target = args[0] if args else kwargs.get("tensor")
+        if _draws(func) or (func in _METHODS and isinstance(target, Tensor) and target.is_meta):
             return target
         return func(*args, **kwargs)
 

@@ -27,6 +27,9 @@ from sharpscope.results.store import Store
 
 # A detector is timed on as many trials at once as fit into a physical batch and about so many seconds.
 SECONDS = 2.0
+# A slower one runs once on as many as about so many seconds take, at most two physical batches: the second finds what
+# the first gave back in pieces, so that memory grows once more.
+SECONDS_FOR_MEMORY = 4.0
 # Beside weights, trained values and a gradient for each objective: parts of steps, as a share of the weights.
 PARTS_OF_STEPS = 0.4
 
@@ -92,24 +95,35 @@ def pace(detector: Detector, draw: Draw, options: Options) -> Pace:
     alone = memory.peak(device)
     room = min(look.batch_size, len(group))
     fitting = min(room, int(SECONDS / max(forward + gradient, 1e-9)))
-    several = fitting if fitting >= 4 else min(room, 2)
+    several, gradients = max(fitting, 1), 1
+    # A second backward through a graph keeps it whole during the first.
+    objectives = tuple(dict.fromkeys(o for n in options.measures for o in MEASURES[n].objectives)) or (
+        "label",
+    )
     if fitting >= 4:  # with fewer, what it costs to ask for more memory would weigh more than what is learnt
         for _ in range(2):  # the first run also pays for what is set up once
             forward, gradient, load = _timed(draw, options, look, group[:several])
-    elif several > 1:
-        _timed(draw, options, look, group[:several])
+    elif room > 1:
+        most = min(2 * look.batch_size, len(group))
+        several = min(most, max(2, int(SECONDS_FOR_MEMORY / max(forward + gradient, 1e-9))))
+    if several > 1:
+        _timed(draw, options, look, group[:several], objectives)
+        gradients = len(objectives)
     weights = sum(p.numel() * p.element_size() for p in detector.module.parameters())
     activations = look.saved_bytes
     if watched:
         # What each further trial takes; whatever was set up once stays in what was there before.
-        activations = max(activations, (memory.peak(device) - alone) // max(several - 1, 1))
-        before = max(before, alone - 2 * weights - activations)
+        at_once = min(several, look.batch_size)
+        activations = max(activations, (memory.peak(device) - alone) // max(at_once - 1, 1))
+        before = max(before, memory.peak(device) - (1 + gradients) * weights - at_once * activations)
     return Pace(
         forward, gradient, load, looked, before, weights, activations, look.batch_size, look.shared_baseline
     )
 
 
-def _timed(draw: Draw, options: Options, look: Look, chosen: np.ndarray) -> tuple[float, float, float]:
+def _timed(
+    draw: Draw, options: Options, look: Look, chosen: np.ndarray, objectives: Sequence[str] = ("label",)
+) -> tuple[float, float, float]:
     """Return seconds a trial of a forward, of a forward and backward, and of decoding."""
     detector = look.detector
     start = time.perf_counter()
@@ -121,14 +135,20 @@ def _timed(draw: Draw, options: Options, look: Look, chosen: np.ndarray) -> tupl
 
     def timed(size: int) -> tuple[float, float]:
         prepared = detector.prepare(waves, size)
+        if n > 1 and len(draw.groups[0]) > look.batch_size:
+            # As in a measurement, whose groups are scored for their temperature first: the C library does not give
+            # what scores took back to a graph whole.
+            Group(detector.score, look.live, prepared, labels, weights, batch_size=size, objectives=())
         start = _clock(waves.device)
-        group = Group(detector.score, look.live, prepared, labels, weights, batch_size=size)
+        group = Group(
+            detector.score, look.live, prepared, labels, weights, batch_size=size, objectives=objectives
+        )
         middle = _clock(waves.device)
         group.evaluate()
         return _clock(waves.device) - middle, middle - start
 
     with exact_arithmetic(), look.live.guarded():
-        (forward, gradient), _ = halved_to_fit(timed, n)
+        (forward, gradient), _ = halved_to_fit(timed, min(n, look.batch_size))
     return forward / n, gradient / n, load / n
 
 

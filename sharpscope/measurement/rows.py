@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
+from scipy.special import stdtrit
 
 import sharpscope
 from sharpscope.detectors import Detector
@@ -176,7 +176,7 @@ def interval(value: float, stderr: float, n: int, total: int) -> tuple[float, fl
     """
     if n < 2:
         return float("nan"), float("nan")
-    half = float(stats.t.ppf(0.975, n - 1)) * stderr
+    half = float(stdtrit(n - 1, 0.975)) * stderr
     if n < total:
         half *= float(np.sqrt(1 - n / total))
     return value - half, value + half

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 PILOT = 32
 # Half-width, in the measure's own unit, below which an interval around zero counts as narrow.
@@ -59,7 +59,7 @@ def groups_needed(
     array = np.asarray(values, dtype=float)
     spread = float(array.std(ddof=1))
     width = max(tolerance * abs(float(array.mean())), absolute)
-    unlimited = (stats.t.ppf(0.975, len(array) - 1) * spread / width) ** 2
+    unlimited = (stdtrit(len(array) - 1, 0.975) * spread / width) ** 2
     return min(total, max(2, math.ceil(unlimited / (1 + unlimited / total))))
 
 

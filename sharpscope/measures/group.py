@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -76,6 +77,7 @@ class Group:
         self.cache: dict[Hashable, Any] = {}
         self.gradients: dict[str, list[Tensor]] = {}
         self._temperature = 0.0
+        self._stays_moved = False
         exact = direction == "fp32"
         whole = batch_size >= len(labels) and exact
         if any(get_objective(name).matched for name in objectives) and not whole:
@@ -160,6 +162,8 @@ class Group:
                     more = index + 1 < len(objectives)
                     sums[name] = self._add_gradient(loss, sums.get(name), retain_graph=more)
             logits.append(out.detach())
+            # The graph of a batch goes before that of the next is made.
+            del out, scaled, loss
         self.forwards += 1 + 2 * len(objectives)
         self.gradients = sums
         return torch.cat(logits).double()  # (m, 2)
@@ -236,13 +240,25 @@ class Group:
         try:
             if direction is not None:
                 self.live.move(direction, scale)
+            elif self._stays_moved:
+                self.live.restore()
             with torch.no_grad():
                 logits = [self.forward(self.waves[part]) for part in self.batches()]
         finally:
-            if direction is not None:
+            if direction is not None and not self._stays_moved:
                 self.live.restore()
         self.forwards += 1
         return torch.cat(logits).double()  # (m, 2)
+
+    @contextmanager
+    def restored_at_end(self) -> Iterator[None]:
+        """Put the weights back once at the end: every move inside starts from the trained values by itself."""
+        self._stays_moved = True
+        try:
+            yield
+        finally:
+            self._stays_moved = False
+            self.live.restore()
 
     def losses(self, objective: str = "label", logits: Tensor | None = None) -> Tensor:
         """Return the per-trial losses, labels and temperature fixed at the trained weights.

@@ -34,7 +34,7 @@ def scales(weights: Sequence[Tensor], kind: Scaling, eta: float = 0.0) -> list[T
     if kind == "none":
         return None
     if kind == "elementwise":
-        return [w.abs() + eta for w in weights]
+        return [w.abs() + eta if eta else w.abs() for w in weights]
     return [_filter_norm(w) + eta for w in weights]
 
 

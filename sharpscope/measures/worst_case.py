@@ -18,6 +18,8 @@ Norm = Literal["l2", "linf"]
 
 # Below this a group has no usable direction: every trial is saturated, the surface is flat in float32.
 FLAT = 1e-30
+# Numbers of a step that are made at once on a CPU: 1 MiB, which a processor's cache holds several times.
+STEPPED_IN_CACHE = 2**18
 
 
 def ascent_direction(gradient: Sequence[Tensor], norm: Norm) -> list[Tensor] | None:
@@ -106,12 +108,31 @@ class Ascent(Sequence[Tensor]):
         if isinstance(index, int) and not -len(self) <= index < len(self):
             raise IndexError(index)
         part = index if isinstance(index, slice) else slice(index, index + 1 or None)
-        by = scales(self.trained[part], self.scaling, self.eta)
-        step = scaled(self.gradient[part], by)
+        if self.gradient[0].device.type == "cpu" and self.scaling != "filterwise":
+            step = [
+                self._in_pieces(g, w) for g, w in zip(self.gradient[part], self.trained[part], strict=True)
+            ]
+        else:
+            step = self._steps(self.gradient[part], self.trained[part])
+        return step if isinstance(index, slice) else step[0]
+
+    def _steps(self, gradient: Sequence[Tensor], trained: Sequence[Tensor]) -> list[Tensor]:
+        by = scales(trained, self.scaling, self.eta)
+        step = scaled(gradient, by)
         step = [g.sign() for g in step] if self.norm == "linf" else [g / self.length for g in step]
         if by is not None:
             torch._foreach_mul_(step, by)
-        return step if isinstance(index, slice) else step[0]
+        return step
+
+    def _in_pieces(self, gradient: Tensor, trained: Tensor) -> Tensor:
+        """Make the step of a tensor piece by piece: what lies between is read from the cache, not from memory."""
+        if gradient.numel() <= STEPPED_IN_CACHE or not (gradient.is_contiguous() and trained.is_contiguous()):
+            return self._steps([gradient], [trained])[0]
+        step = torch.empty_like(gradient)
+        cut = (torch.split(t.view(-1), STEPPED_IN_CACHE) for t in (step, gradient, trained))
+        for out, g, w in zip(*cut, strict=True):
+            out.copy_(self._steps([g], [w])[0])
+        return step
 
 
 def steepest_step(
@@ -168,9 +189,10 @@ def first_order(
     missing = [rho for rho in radii if (*key, rho) not in group.cache]
     if missing:
         direction = steepest_step(group, norm, scaling, eta, objective)
-        for rho in missing:
-            rise = 0.0 if direction is None else group.rise(direction, rho, objective=objective)
-            group.cache[(*key, rho)] = rise
+        with group.restored_at_end():
+            for rho in missing:
+                rise = 0.0 if direction is None else group.rise(direction, rho, objective=objective)
+                group.cache[(*key, rho)] = rise
     return {rho: group.cache[(*key, rho)] for rho in radii}
 
 

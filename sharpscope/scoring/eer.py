@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 from sharpscope.errors import SharpscopeError, unknown_name
 from sharpscope.scoring.speaker_interval import clustered_interval
@@ -282,6 +281,8 @@ def separation_limit(n_bonafide: int, n_spoof: int, *, confidence: float = 0.95)
     def surplus(rate: float) -> float:
         bonafide, spoof = (1 - rate) ** n_bonafide, (1 - rate) ** n_spoof
         return bonafide + spoof - bonafide * spoof - (1 - confidence) / 2
+
+    from scipy.optimize import brentq  # a third of a second of imports that a measurement does not need
 
     return float(brentq(surplus, 0.0, 1.0, xtol=1e-12))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from sharpscope.errors import SharpscopeError, UsageError, unknown_name
 from sharpscope.scoring.costs import (
@@ -252,7 +252,7 @@ def error_interval(
             return Interval(math.nan, math.nan)
         fewest = min(speakers)
         spread = float(drawn.std(ddof=1)) * math.sqrt(fewest / (fewest - 1))
-        half = float(stats.t.ppf((1 + confidence) / 2, fewest - 1)) * spread
+        half = float(stdtrit(fewest - 1, (1 + confidence) / 2)) * spread
         low, high = value - half, value + half
     else:
         low, high = (float(end) for end in np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2]))

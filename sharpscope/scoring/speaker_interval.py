@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 # Points of the Gauss-Legendre rule; the integrand is smooth and seven digits need no more.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
@@ -73,7 +73,7 @@ def clustered_interval(
     ]
     linear, freedom = _between_speakers(parts, joint)
     normal = _of_normal_scores(classes, eer, w, joint)
-    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt((linear + normal) / 2)
+    half = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt((linear + normal) / 2)
     middle, half = math.log(eer / (1 - eer)), half / (eer * (1 - eer))
     return float(1 / (1 + np.exp(half - middle))), float(1 / (1 + np.exp(-half - middle)))
 
@@ -100,7 +100,7 @@ def _of_normal_scores(
     joint: bool,
 ) -> float:
     """Return the variance of the rate if scores were normal with the correlation within speakers that they have."""
-    z, variance = float(stats.norm.ppf(eer)), 0.0
+    z, variance = float(ndtri(eer)), 0.0
     for (scores, own), share in zip(classes, (w, 1 - w), strict=True):
         n, sizes = len(scores), np.bincount(own)
         together = float((sizes**2).sum()) / n**2 - 1 / n

@@ -129,8 +129,9 @@ def test_default_measures_hold_less_than_five_copies_of_the_weights(monkeypatch:
 def test_a_plan_times_the_device_and_waits_for_it() -> None:
     with simulated() as watch:
         plan = take(DEVICE, Small(), dry_run=True).costs
-        # The look has a beginning and an end; three timed groups, one trial and twice several, have three clocks each.
-        assert watch.waits["synchronize"] == 2 + 3 * 3
+        # The look has a beginning and an end; four groups, one trial, twice several and once more with every gradient
+        # for memory, have three clocks each.
+        assert watch.waits["synchronize"] == 2 + 4 * 3
     assert plan[0]["bytes"] > 0
 
 

@@ -1,5 +1,7 @@
 """A plan counts the passes that a measurement takes, adds up their time, and says what its memory is made of."""
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -106,3 +108,36 @@ def test_fewer_groups_are_offered_where_they_would_save(monkeypatch: pytest.Monk
 def test_memory_is_what_was_there_and_copies_of_the_weights_and_activations_of_a_batch() -> None:
     found = Pace(1, 3, 0, 6, before=1000, weights=100, activations=7, batch=8, shared_baseline=True)
     assert found.memory(2) == 1000 + 340 + 56
+
+
+PROGRAM = """
+import sys
+import numpy as np, torch, sharpscope
+torch.manual_seed(0)
+network = torch.nn.Sequential(
+    torch.nn.Unflatten(1, (1, -1)), torch.nn.Conv1d(1, 32, 9), torch.nn.Tanh(), torch.nn.Conv1d(32, 32, 9),
+    torch.nn.Tanh(), torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten(), torch.nn.Linear(32, 2),
+)
+detector = sharpscope.as_detector(network, spec={"n_samples": 64_600})
+waves = np.random.default_rng(1).standard_normal((16, 64_600)).astype(np.float32), [1, 0] * 8
+found = sharpscope.measure(
+    detector, {"noise": waves}, m=8, rho=[0.05], dry_run=sys.argv[1] == "plan", show_progress=False
+)
+with open("/proc/self/status") as file:
+    peak = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+print(found.costs[0]["bytes"] if found.costs else peak)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read from /proc")
+def test_memory_of_a_plan_is_the_peak_of_the_measurement_within_15_per_cent() -> None:
+    """Activations weigh here: 300 MB beside as much for the program itself."""
+    planned, peak = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", PROGRAM, what], capture_output=True, check=True, text=True
+            ).stdout
+        )
+        for what in ("plan", "run")
+    )
+    assert planned == pytest.approx(peak, rel=0.15)

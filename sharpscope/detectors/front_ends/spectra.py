@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.fft import dct
 from torch import Tensor, nn
 
 from sharpscope.errors import UsageError
@@ -190,6 +189,8 @@ class Spectrum(nn.Module):
         self.register_buffer("bank", bank, persistent=False)
         cosines: Tensor | None = None
         if coefficients:
+            from scipy.fft import dct  # half a second of imports that few detectors need
+
             matrix = dct(np.eye(filters or n_fft // 2 + 1), type=2, norm="ortho", axis=1)[:, :coefficients]
             cosines = torch.tensor(matrix, dtype=torch.float32, device="cpu")
         self.register_buffer("cosines", cosines, persistent=False)
