@@ -368,7 +368,6 @@ def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force
         new.append({column: _cell(row[column]) for column in COLUMNS})
         for column in TEXT_COLUMNS:
             _check_text(path, len(new), column, new[-1][column])
-    path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f"{path.name}.lock")):
         kept = read_rows(path, only_ours=True) if path.is_file() else []
         keys = {key_of(row) for row in new}
