@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -205,7 +206,7 @@ def statistic_lines(rows: pd.DataFrame, total: int, statistic: Mapping[str, Any]
         statistic: The set's row of the correlation table.
 
     Returns:
-        Two short lines.
+        Short lines: two, or as many as the reason takes.
     """
     count = f"n = {len(rows)}" + (f" of {total}" if total > len(rows) else "")
     if len(rows) < 2:
@@ -217,7 +218,7 @@ def statistic_lines(rows: pd.DataFrame, total: int, statistic: Mapping[str, Any]
         return ["no correlation given", count]
     value = float(statistic.get("spearman", math.nan))
     if not math.isfinite(value):
-        return [str(statistic.get("note") or "no correlation")[:34], count]
+        return textwrap.wrap(f"{statistic.get('note') or 'no correlation'}; {count}", 34)
     first = f"Spearman {number(value)}"
     low, high = (float(statistic.get(f"spearman_{end}", math.nan)) for end in ("low", "high"))
     if math.isfinite(low) and math.isfinite(high):
@@ -302,7 +303,7 @@ def scatter_caption(results: pd.DataFrame, variant: Variant, correlation: pd.Dat
         tests = int(np.isfinite(correlation["p_holm"]).sum()) if "p_holm" in correlation else 0
         parts.append(
             "Spearman's rank correlation over checkpoints with its 95% interval; two-sided permutation p, "
-            f"Holm-adjusted over the {wording.counted(tests, 'test')} of the whole table."
+            f"{wording.adjusted_over(tests, ' of the whole table')}."
         )
         if counts.min() < 10:
             parts.append("Fewer than 10 checkpoints: only a very strong correlation could show.")
