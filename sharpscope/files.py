@@ -78,6 +78,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     make_folder(path.parent)
+    _touch(temporary)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -124,7 +125,7 @@ def locked(path: Path, *, patience: float = PATIENCE, whole_run: bool = False) -
 
 
 def _touch(path: Path) -> None:
-    """Make a lock file; filelock tries for ever where there can be none."""
+    """Make an empty file, so that a place that takes none is told before anything else (filelock tries for ever)."""
     try:
         path.touch()
     except OSError as error:

@@ -50,10 +50,11 @@ def coefficients(values: pd.DataFrame, words: pd.DataFrame, ax: Axes, *, named: 
         linecolor="white", annot_kws={"fontsize": small_size(ax)},
         cbar_kws={"label": named, "shrink": 0.9, "pad": 0.02, "aspect": 25, "ticks": [-1, -0.5, 0, 0.5, 1]},
     )  # fmt: skip
-    shown = [(i, j) for i, j in np.ndindex(*values.shape) if math.isfinite(values.iloc[i, j])]
-    grounds = mpl.colormaps[DIVERGING]((values.to_numpy(float) + 1) / 2)
+    numbers = values.to_numpy(float)
+    shown = [(i, j) for i, j in np.ndindex(*numbers.shape) if math.isfinite(numbers[i, j])]
+    grounds = mpl.colormaps[DIVERGING]((numbers + 1) / 2)
     for text, cell in zip(ax.texts[before:], shown, strict=True):
-        text.set(gid="cell", color=readable_on(to_hex(grounds[cell])))
+        text.set(gid="cell", color=readable_on(to_hex(tuple(grounds[cell]))))
     for i, j in zip(*np.nonzero(values.isna().to_numpy()), strict=True):
         ax.add_patch(Rectangle((j, i), 1, 1, fill=False, edgecolor=GREY, hatch="////", linewidth=0))
         if words.iloc[i, j]:

@@ -140,3 +140,9 @@ def test_a_place_that_takes_no_files_is_misuse_and_a_full_disk_is_not(
 def test_a_lock_in_a_folder_that_takes_no_files_is_misuse() -> None:
     with pytest.raises(UsageError, match="/proc: nothing can be written there"), locked(Path("/proc/x.lock")):
         pass
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc, where nobody can make a file")
+def test_a_file_where_none_can_be_made_is_misuse() -> None:
+    with pytest.raises(UsageError, match=r"/proc: nothing can be written there .*; name a folder in which"):
+        replace_file(Path("/proc/x.csv"), "x")
