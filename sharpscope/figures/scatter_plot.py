@@ -218,7 +218,9 @@ def statistic_lines(rows: pd.DataFrame, total: int, statistic: Mapping[str, Any]
         return ["no correlation given", count]
     value = float(statistic.get("spearman", math.nan))
     if not math.isfinite(value):
-        return textwrap.wrap(f"{statistic.get('note') or 'no correlation'}; {count}", 34)
+        # The first of several reasons: two lines have room above a panel.
+        reason = str(statistic.get("note") or "no correlation").partition(";")[0]
+        return textwrap.wrap(f"{reason}; {count}", 34)
     first = f"Spearman {number(value)}"
     low, high = (float(statistic.get(f"spearman_{end}", math.nan)) for end in ("low", "high"))
     if math.isfinite(low) and math.isfinite(high):
@@ -303,7 +305,7 @@ def scatter_caption(results: pd.DataFrame, variant: Variant, correlation: pd.Dat
         tests = int(np.isfinite(correlation["p_holm"]).sum()) if "p_holm" in correlation else 0
         parts.append(
             "Spearman's rank correlation over checkpoints with its 95% interval; two-sided permutation p, "
-            f"{wording.adjusted_over(tests, ' of the whole table')}."
+            f"{wording.adjusted_over(tests, ' of the whole table').replace('over ', 'over the ')}."
         )
         if counts.min() < 10:
             parts.append("Fewer than 10 checkpoints: only a very strong correlation could show.")
