@@ -218,9 +218,10 @@ def statistic_lines(rows: pd.DataFrame, total: int, statistic: Mapping[str, Any]
         return ["no correlation given", count]
     value = float(statistic.get("spearman", math.nan))
     if not math.isfinite(value):
-        # The first of several reasons: two lines have room above a panel.
-        reason = str(statistic.get("note") or "no correlation").partition(";")[0]
-        return textwrap.wrap(f"{reason}; {count}", 34)
+        reason = str(statistic.get("note") or "no correlation")
+        lines = textwrap.wrap(f"{reason}; {count}", 34)
+        # Two lines have room above a panel.
+        return lines if len(lines) <= 2 else [textwrap.shorten(reason, 34, placeholder=" ..."), count]
     first = f"Spearman {number(value)}"
     low, high = (float(statistic.get(f"spearman_{end}", math.nan)) for end in ("low", "high"))
     if math.isfinite(low) and math.isfinite(high):
