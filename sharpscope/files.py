@@ -22,6 +22,31 @@ PATIENCE = 600.0
 SIGN_OF_LIFE = 60.0
 
 
+# What no other try changes: the place is not one to write to.
+_NO_PLACE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EINVAL, errno.ENAMETOOLONG,
+)  # fmt: skip
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder with those above it, where it is not there.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        UsageError: If there can be no folder of that name: a file is in the way, the place is not to be written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        raise UsageError(
+            f"{path}: cannot be made a folder ({error.strerror}); name one in which you may make files"
+        ) from error
+
+
 def replace_file(path: Path, text: str) -> None:
     """Write a whole file in one step: whoever reads sees the old one or the new one, never a part.
 
@@ -52,10 +77,8 @@ def replacing(path: Path) -> Iterator[Path]:
         UsageError: If the folder of the file is a file, or may not be written to.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise UsageError(f"{path.parent}: cannot be made a folder ({error.strerror})") from error
+    make_folder(path.parent)
+    _touch(temporary)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -80,8 +103,10 @@ def locked(path: Path, *, patience: float = PATIENCE, whole_run: bool = False) -
 
     Raises:
         SharpscopeError: If another process, which is named, still holds the lock, or the file system has no locks.
+        UsageError: If the folder may not be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
+    _touch(path)
     holder = path.with_name(f"{path.name}.holder")
     # The soft locks that filelock falls back to are never released when their holder is killed.
     lock = FileLock(path, fallback_to_soft=False)
@@ -97,6 +122,18 @@ def locked(path: Path, *, patience: float = PATIENCE, whole_run: bool = False) -
         done.set()
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _touch(path: Path) -> None:
+    """Make an empty file, so that a place that takes none is told before anything else (filelock tries for ever)."""
+    try:
+        path.touch()
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        raise UsageError(
+            f"{path.parent}: nothing can be written there ({error.strerror}); name a folder in which you may make files"
+        ) from error
 
 
 def _acquire(lock: FileLock, path: Path, holder: Path, patience: float, whole_run: bool) -> None:

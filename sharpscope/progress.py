@@ -267,8 +267,10 @@ def _heard_at_once() -> Iterator[None]:
     before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
 
     def listen() -> None:
+        said = False
         while byte := reading.recv(1):
-            if byte[0] == signal.SIGINT:
+            if byte[0] == signal.SIGINT and not said:
+                said = True  # a shell and its wrapper may both pass it on
                 line = "interrupted: stopping after the current step, what is finished is kept"
                 print(f"\n{line}", file=sys.stderr, flush=True)
 

@@ -23,7 +23,7 @@ from sharpscope.analysis.halves_of_sets import HalvesOfSets
 from sharpscope.analysis.instrumented import given_noisy
 from sharpscope.analysis.mixed_model import mixed_model
 from sharpscope.analysis.over_sets import correlate_over_sets, max_t_over_ways, ranks_at, ranks_of
-from sharpscope.analysis.permutation import swap_both
+from sharpscope.analysis.permutation import swap_test
 from sharpscope.analysis.rank_correlation import kendall_p, standardised_ranks
 from sharpscope.analysis.sentinels import elsewhere
 from sharpscope.analysis.transfer import transfer
@@ -114,9 +114,11 @@ def tests_of_record(rng: Rng, draw: Callable[[Rng, int], pop.Effects], n: int) -
             joint_test(e.x, e.y, seed=seed, studentised=True).p if studentised else np.nan
         ),
         "inside 3 architectures, all sets": _over(e.x, e.y, seed, strata=arch),
-        "measure against rival, swapped": swap_both(zx, zo, zy, rng=seed),
+        "measure against rival, swapped": swap_test(zx, zo, zy, rng=seed).p,
         "measure against rival, Williams": williams(*r, n).p,
-        "sentinel: the measure on other sets": swap_both(zx, standardised_ranks(elsewhere(zx)), zy, rng=seed),
+        "sentinel: the measure on other sets": swap_test(
+            zx, standardised_ranks(elsewhere(zx)), zy, rng=seed
+        ).p,
         "shift over corpora": _shift_p(e, [f"corpus{j}" for j in range(e.x.shape[1])], seed),
         "soft pairwise accuracy": soft_accuracy_p(*certain, seed=seed),
         "field: pooled cells": usual_p(e.x.ravel(), e.y.ravel()),
@@ -272,7 +274,7 @@ def equally_correlated(rng: Rng, n: int, *, unlike: bool) -> Drawn:
     first = y + 0.8 * rng.normal(size=(n, 1)) if unlike else y + 0.8 * pop.study(rng, n)
     second = y + 0.8 * (rng.normal(size=y.shape) if unlike else pop.study(rng, n))
     z = [standardised_ranks(v) for v in (first, second, y)]
-    return {"measure against rival, swapped": swap_both(*z, rng=seed_of(rng))}
+    return {"measure against rival, swapped": swap_test(*z, rng=seed_of(rng)).p}
 
 
 def corpora(rng: Rng, n: int, shape: tuple[int, int]) -> Drawn:

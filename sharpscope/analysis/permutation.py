@@ -138,26 +138,6 @@ class Swapped(NamedTuple):
     smallest_p: float
 
 
-def swap_both(a: np.ndarray, b: np.ndarray, y: np.ndarray, *, rng: np.random.Generator | int = 0) -> float:
-    """Return the p-value of `swap_test`.
-
-    Args:
-        a: Standardised ranks of one measure, checkpoints x sets.
-        b: Of the other.
-        y: Of EER.
-        rng: Seed or generator.
-
-    Returns:
-        Two-sided p-value.
-
-    Example:
-        >>> z = standardised_ranks(np.array([[1.0], [2.0], [3.0], [4.0]]))
-        >>> swap_both(z, z, z)
-        1.0
-    """
-    return swap_test(a, b, y, rng=rng).p
-
-
 def swap_test(a: np.ndarray, b: np.ndarray, y: np.ndarray, *, rng: np.random.Generator | int = 0) -> Swapped:
     """Test the difference of two measures' mean within-set correlations (Deutsch et al., 2021, PERM-BOTH).
 
@@ -211,6 +191,5 @@ __all__ = [
     "joint_null",
     "max_t_p",
     "standardised_ranks",
-    "swap_both",
     "swap_test",
 ]

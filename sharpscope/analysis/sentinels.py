@@ -15,7 +15,7 @@ import pandas as pd
 
 from sharpscope.analysis.adjustment import holm_over
 from sharpscope.analysis.comparisons import checkpoints_by_sets
-from sharpscope.analysis.permutation import swap_both
+from sharpscope.analysis.permutation import swap_test
 from sharpscope.analysis.rank_correlation import FEWEST, ranks, standardised_ranks
 from sharpscope.results.comparable import WAY
 
@@ -123,5 +123,5 @@ def _compared(x: np.ndarray, other: np.ndarray, y: np.ndarray, seed: int) -> dic
         "estimate": own,
         "sentinel_estimate": sentinel,
         "difference": own - sentinel,
-        "p": swap_both(zx, zo, zy, rng=seed),
+        "p": swap_test(zx, zo, zy, rng=seed).p,
     }

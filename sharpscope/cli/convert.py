@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import click
 
+from sharpscope.cli import shared
 from sharpscope.cli.group import main
 
 
 @main.command()
 @click.argument("checkpoint", type=click.Path())
 @click.argument("out", type=click.Path())
-@click.option("--weights", help="Which weights, where a file holds several: a key, or several with commas.")
-@click.option(
-    "--allow-pickle",
-    is_flag=True,
-    help="Run the code in a file that cannot be read otherwise. Only your own.",
-)
+@shared.weights
+@shared.allow_pickle
 @click.option("--bonafide-index", type=click.Choice(["0", "1"]), help="Record which output is bona fide.")
 def convert(
     checkpoint: str, out: str, weights: str | None, allow_pickle: bool, bonafide_index: str | None

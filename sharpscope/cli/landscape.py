@@ -6,15 +6,13 @@ from typing import Any
 
 import click
 
+from sharpscope.cli import shared
 from sharpscope.cli.completion import (
-    complete_architecture,
     complete_axes,
-    complete_device,
-    complete_preset,
     complete_sets,
 )
 from sharpscope.cli.group import main
-from sharpscope.cli.values import VENUES, read_arguments
+from sharpscope.cli.values import VENUES
 from sharpscope.errors import SharpscopeError
 
 
@@ -38,31 +36,17 @@ from sharpscope.errors import SharpscopeError
 @click.option("--directions", default=1, show_default=True, help="Draws of a one-dimensional random slice.")
 @click.option("--seed", default=0, show_default=True, help="Of directions and trials.")
 @click.option("--limit", default=64, show_default=True, help="Trials per set; 0 takes all.")
-@click.option(
-    "--preset",
-    default="rigorous",
-    shell_complete=complete_preset,
-    show_default=True,
-    help="rigorous or huang2025.",
-)
+@shared.preset
 @click.option("--m", type=int, help="Trials per group. [default: the preset's]")
 @click.option("--batch-size", type=int, help="Physical batch. [default: fitted to memory]")
-@click.option(
-    "--arch", shell_complete=complete_architecture, help="Architecture, where the file does not tell."
-)
-@click.option("--model", help="package.module:factory or file.py:Class.")
-@click.option("--model-args", callback=read_arguments, help="JSON object of keyword arguments, or a file.")
-@click.option("--bonafide-index", type=click.IntRange(0, 1), help="Which output is bona fide.")
-@click.option("--weights", help="Which weights, where a file holds several: a key, or several with commas.")
-@click.option(
-    "--allow-pickle",
-    is_flag=True,
-    help="Run the code in a file that cannot be read otherwise. Only your own.",
-)
-@click.option(
-    "--device", default="auto", shell_complete=complete_device, show_default=True, help="auto, cpu or cuda:N."
-)
-@click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
+@shared.arch
+@shared.model
+@shared.model_args
+@shared.bonafide_index
+@shared.weights
+@shared.allow_pickle
+@shared.device
+@shared.dtype
 @click.option("--venue", type=click.Choice(VENUES), default="interspeech", show_default=True)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def landscape(

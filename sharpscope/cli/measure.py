@@ -7,16 +7,14 @@ from typing import Any
 
 import click
 
+from sharpscope.cli import shared
 from sharpscope.cli.completion import (
-    complete_architecture,
     complete_condition,
-    complete_device,
     complete_measures,
-    complete_preset,
     complete_sets,
 )
 from sharpscope.cli.group import main
-from sharpscope.cli.values import read_arguments, read_integers, read_numbers, read_words
+from sharpscope.cli.values import read_integers, read_numbers, read_words
 from sharpscope.errors import SharpscopeError
 
 
@@ -33,13 +31,7 @@ from sharpscope.errors import SharpscopeError
 @click.option(
     "--out", default="results.csv", show_default=True, type=click.Path(), help="Results table to add to."
 )
-@click.option(
-    "--preset",
-    default="rigorous",
-    shell_complete=complete_preset,
-    show_default=True,
-    help="rigorous or huang2025.",
-)
+@shared.preset
 @click.option(
     "--measures",
     callback=read_words,
@@ -63,12 +55,10 @@ from sharpscope.errors import SharpscopeError
     help="Measure no more groups once every 95 % interval is this narrow, e.g. 0.02.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the drawn trials, groups and directions.")
-@click.option(
-    "--arch", shell_complete=complete_architecture, help="Architecture, where the file does not tell."
-)
-@click.option("--model", help="package.module:factory or file.py:Class.")
-@click.option("--model-args", callback=read_arguments, help="JSON object of keyword arguments, or a file.")
-@click.option("--bonafide-index", type=click.Choice(["0", "1"]), help="Which output is bona fide.")
+@shared.arch
+@shared.model
+@shared.model_args
+@shared.bonafide_index
 @click.option("--recipe", help="How the checkpoints were trained.")
 @click.option(
     "--trained-on",
@@ -106,16 +96,8 @@ from sharpscope.errors import SharpscopeError
 @click.option(
     "--per-class", type=int, help="Trials of each class in a step of --grow.  [default: the most possible]"
 )
-@click.option(
-    "--device", default="auto", shell_complete=complete_device, show_default=True, help="auto, cpu or cuda:N."
-)
-@click.option(
-    "--dtype",
-    default="float32",
-    show_default=True,
-    type=click.Choice(["float32", "float64"]),
-    help="Of the network.",
-)
+@shared.device
+@shared.dtype
 @click.option(
     "--direction",
     default="fp32",
@@ -128,19 +110,15 @@ from sharpscope.errors import SharpscopeError
 @click.option(
     "--cache/--no-cache", default=True, show_default=True, help="Decode once for several checkpoints."
 )
-@click.option("--weights", help="Which weights, where a file holds several: a key, or several with commas.")
-@click.option(
-    "--allow-pickle",
-    is_flag=True,
-    help="Run the code in a file that cannot be read otherwise. Only your own.",
-)
+@shared.weights
+@shared.allow_pickle
 @click.option("--skip-missing", is_flag=True, help="Go on without trials whose audio is missing; counted.")
 @click.option("--unlabelled", is_flag=True, help="Sets are name=FOLDER of audio without labels.")
 @click.option("--force", is_flag=True, help="Measure again what is in the table.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost; run nothing.")
 @click.option("--log-json", type=click.Path(), help="File that gets a line of JSON on progress every 15 s.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def measure(checkpoints: tuple[str, ...], bonafide_index: str | None, quiet: bool, **options: Any) -> None:
+def measure(checkpoints: tuple[str, ...], bonafide_index: int | None, quiet: bool, **options: Any) -> None:
     r"""Measure how sharp trained detectors are on test sets, and score them, in one pass.
 
     \b
@@ -148,11 +126,18 @@ def measure(checkpoints: tuple[str, ...], bonafide_index: str | None, quiet: boo
     sharpscope measure *.pth --sets mine=protocol.csv --rho 0.05,0.01
     sharpscope measure *.pth --sets target=calls/ --unlabelled
     """
+    from sharpscope.corpora.seen import strangers
     from sharpscope.devices import this_share
     from sharpscope.measurement.measure import measure as run
 
-    index = None if bonafide_index is None else int(bonafide_index)
-    report = run(list(checkpoints), bonafide_index=index, show_progress=not quiet, **_drop_empty(options))
+    for line in strangers([*options["trained_on"], *options["selected_on"]], options["sets"]):
+        click.echo(
+            f"--trained-on or --selected-on: {line}. It is written down as it is, and no trial is compared with it",
+            err=True,
+        )
+    report = run(
+        list(checkpoints), bonafide_index=bonafide_index, show_progress=not quiet, **_drop_empty(options)
+    )
     if this_share().rank:  # the first process speaks for all
         return
     if options["dry_run"]:

@@ -59,6 +59,11 @@ def read_words(_: click.Context, parameter: click.Parameter, text: str | None) -
     return words
 
 
+def read_index(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    """Read the number of an output, where one was given."""
+    return None if text is None else int(text)
+
+
 def read_arguments(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, Any] | None:
     """Read a JSON object of keyword arguments, or a configuration file that holds one (JSON, YAML or TOML).
 

@@ -8,10 +8,43 @@ from typing import Literal
 
 from sharpscope.corpora import TrialSet, read_set
 from sharpscope.corpora.leaks import leaks, without
+from sharpscope.corpora.registry import keys_of
 from sharpscope.errors import UsageError
 
 Mode = Literal["ids", "audio", "exclude", "off"]
 MODES: tuple[Mode, ...] = ("ids", "audio", "exclude", "off")
+
+
+def strangers(used: Sequence[str], tested: Sequence[str]) -> list[str]:
+    """Say which sets of training or selection are neither a known corpus nor a set under test: a slip, or not here.
+
+    Nothing is refused: a corpus that nobody else has is a fact of a checkpoint all the same.
+
+    Args:
+        used: Sets that checkpoints were trained or selected on, as ``--sets`` takes them.
+        tested: The sets under test, likewise.
+
+    Returns:
+        One line for each, with the nearest names.
+
+    Example:
+        >>> strangers(["own=train.csv", "home", "itv"], ["home=calls.csv"])[0].partition(";")[0]
+        "unknown set 'itv'"
+    """
+    here = {_name(spec) for spec in tested}
+    lines = []
+    for name in dict.fromkeys(_name(spec) for spec in used if "=" not in spec and "://" not in spec):
+        for one in name.split("+"):
+            try:
+                if one not in here:
+                    keys_of(one)
+            except UsageError as error:
+                lines.append(str(error))
+    return lines
+
+
+def _name(spec: str) -> str:
+    return spec.partition("=")[0].partition("@")[0]
 
 
 class SeenTrials:

@@ -12,6 +12,7 @@ from sharpscope.demo.benchmark import build_benchmark
 from sharpscope.demo.debian import fetch_speech
 from sharpscope.demo.division import DEMO_PLANS, divide
 from sharpscope.demo.speech import find_recordings
+from sharpscope.demo.synthesis import load_pyworld
 from sharpscope.demo.training import EPOCHS, population
 from sharpscope.devices import worker_processes
 from sharpscope.errors import SharpscopeError, UsageError
@@ -174,6 +175,7 @@ def make_corpus(
         UsageError: If there is too little speech.
         SharpscopeError: If recordings cannot be fetched.
     """
+    load_pyworld()  # before 72 MB are fetched in vain
     sources = _sources(speech, fetched, say)
     recordings = find_recordings(fetched if speech is None else Path(speech), note=say)
     division = divide(recordings, seed, DEMO_PLANS)

@@ -27,7 +27,7 @@ def world(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns:
         About the same length.
     """
-    pyworld = _pyworld()
+    pyworld = load_pyworld()
     pitch, envelope, noise = _analysed(pyworld, wave)
     size = (envelope.shape[1] - 1) * 2
     coded = pyworld.code_spectral_envelope(envelope, RATE, 40)
@@ -46,7 +46,7 @@ def converted(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns:
         About the same length.
     """
-    pyworld = _pyworld()
+    pyworld = load_pyworld()
     pitch, envelope, noise = _analysed(pyworld, wave)
     higher = bool(rng.random() < 0.5)
     bins = np.arange(envelope.shape[1])
@@ -65,7 +65,15 @@ def _analysed(pyworld: Any, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     return pitch, envelope, pyworld.d4c(samples, pitch, times, RATE)
 
 
-def _pyworld() -> Any:
+def load_pyworld() -> Any:
+    """Return the package of the WORLD vocoder.
+
+    Returns:
+        The module ``pyworld``.
+
+    Raises:
+        UsageError: If it is not installed; says how it is.
+    """
     with warnings.catch_warnings():
         # pyworld reads its own version through a module that setuptools is about to drop.
         warnings.simplefilter("ignore")

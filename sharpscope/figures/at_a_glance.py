@@ -97,10 +97,15 @@ def glance_caption(request: Request) -> str:
         What is shown, of how many, and how many correlations stand.
     """
     rows = per_set(of_measure(request))
+    tests = int(rows["p_holm"].notna().sum())
     firm = int((rows["p_holm"] <= 0.05).sum())
+    stands = (
+        f"After Holm's correction {firm} of {len(rows)} differ from 0."
+        if tests
+        else "There is no test: of so few checkpoints no p-value can reach .05."
+    )
     return (
         f"Left: equal error rates of {counted(request.results['sha256'].nunique(), 'detector')}. Right: Spearman's "
         f"correlation of {request.variant.named()} with them, sharpness and error from different trials (95% "
-        f"interval), and from the same trials (ring), which share their noise. After Holm's correction {firm} of "
-        f"{len(rows)} differ from 0."
+        f"interval), and from the same trials (ring), which share their noise. {stands}"
     )

@@ -153,5 +153,5 @@ def forest_caption(request: Request) -> str:
     return (
         f"Spearman's correlation of {request.variant.named()} with EER ({request.method()}) over "
         f"n = {between(per_set(rows)['n'], 'checkpoint')} per set, 95% intervals (Bonett and Wright, 2000), two-sided "
-        f"permutation p, Holm-adjusted over {wording.counted(tests, 'test')}.{pooled}"
+        f"permutation p, {wording.adjusted_over(tests)}.{pooled}"
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -16,7 +18,7 @@ from sharpscope.analysis.rank_correlation import FEWEST
 from sharpscope.errors import UsageError
 from sharpscope.figures import panels
 from sharpscope.figures.request import Request
-from sharpscope.figures.style import DIVERGING, GREY
+from sharpscope.figures.style import DIVERGING, GREY, readable_on
 from sharpscope.results.selection import in_order
 from sharpscope.results.wording import between, counted, number
 
@@ -48,8 +50,11 @@ def coefficients(values: pd.DataFrame, words: pd.DataFrame, ax: Axes, *, named: 
         linecolor="white", annot_kws={"fontsize": small_size(ax)},
         cbar_kws={"label": named, "shrink": 0.9, "pad": 0.02, "aspect": 25, "ticks": [-1, -0.5, 0, 0.5, 1]},
     )  # fmt: skip
-    for text in ax.texts[before:]:
-        text.set_gid("cell")
+    numbers = values.to_numpy(float)
+    shown = [(i, j) for i, j in np.ndindex(*numbers.shape) if math.isfinite(numbers[i, j])]
+    grounds = mpl.colormaps[DIVERGING]((numbers + 1) / 2)
+    for text, cell in zip(ax.texts[before:], shown, strict=True):
+        text.set(gid="cell", color=readable_on(to_hex(tuple(grounds[cell]))))
     for i, j in zip(*np.nonzero(values.isna().to_numpy()), strict=True):
         ax.add_patch(Rectangle((j, i), 1, 1, fill=False, edgecolor=GREY, hatch="////", linewidth=0))
         if words.iloc[i, j]:
@@ -133,8 +138,12 @@ def heatmap_caption(request: Request) -> str:
     """
     rows = per_set(request.correlations())
     tests = int(rows["p_holm"].notna().sum())
+    said = (
+        f"Stars on Holm-adjusted two-sided permutation p, {counted(tests, 'test')} shown: * .05, ** .01, *** .001."
+        if tests
+        else "No test was possible, so there are no stars."
+    )
     return (
         f"Spearman's correlation of each measure with EER over n = {between(rows['n'], 'checkpoint')} per set "
-        f"(in brackets). Stars on Holm-adjusted two-sided permutation p, {counted(tests, 'test')} shown: * .05, "
-        f"** .01, *** .001. Hatched: no coefficient, or fewer than {FEWEST} checkpoints: no p-value can reach .05."
+        f"(in brackets). {said} Hatched: no coefficient, or fewer than {FEWEST} checkpoints: no p-value can reach .05."
     )

@@ -111,7 +111,8 @@ def layers_figure(request: Request) -> Figure:
     order = list(dict.fromkeys(rows.sort_values("arch", kind="stable")["block"]))
     if len(order) > MOST:
         raise UsageError(
-            f"{len(order)} blocks are more than the {MOST} that fit a page; keep the rows of fewer architectures"
+            f"{len(order)} blocks are more than the {MOST} that fit a page; give a table of fewer architectures, as "
+            "`sharpscope measure --out` fills one with theirs alone"
         )
     names = request.sets(rows)
     coding = panels.code_checkpoints(rows)

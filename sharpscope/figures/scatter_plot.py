@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -217,7 +218,10 @@ def statistic_lines(rows: pd.DataFrame, total: int, statistic: Mapping[str, Any]
         return ["no correlation given", count]
     value = float(statistic.get("spearman", math.nan))
     if not math.isfinite(value):
-        return [str(statistic.get("note") or "no correlation")[:34], count]
+        reason = str(statistic.get("note") or "no correlation")
+        lines = textwrap.wrap(f"{reason}; {count}", 34)
+        # Two lines have room above a panel, and the panel's name stands over two.
+        return lines if len(lines) == 2 else [textwrap.shorten(reason, 34, placeholder=" ..."), count]
     first = f"Spearman {number(value)}"
     low, high = (float(statistic.get(f"spearman_{end}", math.nan)) for end in ("low", "high"))
     if math.isfinite(low) and math.isfinite(high):
@@ -302,7 +306,7 @@ def scatter_caption(results: pd.DataFrame, variant: Variant, correlation: pd.Dat
         tests = int(np.isfinite(correlation["p_holm"]).sum()) if "p_holm" in correlation else 0
         parts.append(
             "Spearman's rank correlation over checkpoints with its 95% interval; two-sided permutation p, "
-            f"Holm-adjusted over the {wording.counted(tests, 'test')} of the whole table."
+            f"{wording.adjusted_over(tests, ' of the whole table')}."
         )
         if counts.min() < 10:
             parts.append("Fewer than 10 checkpoints: only a very strong correlation could show.")

@@ -95,6 +95,22 @@ def _luminance(colour: str) -> float:
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
 
+def readable_on(ground: str) -> str:
+    """Return the colour of letters on a coloured ground: black or white, whichever stands out more.
+
+    Args:
+        ground: A colour that matplotlib knows.
+
+    Returns:
+        A colour with a contrast of 4.5 at least.
+
+    Example:
+        >>> readable_on("yellow"), readable_on("navy")
+        ('black', 'white')
+    """
+    return max(("black", "white"), key=lambda letters: contrast(letters, ground))
+
+
 def on_dark(colour: str) -> str:
     """Return the colour that stands for one of the palette on a dark page.
 

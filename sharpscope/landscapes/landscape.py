@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 import sharpscope
-from sharpscope.corpora import read_set
+from sharpscope.corpora import TrialSet, read_set
 from sharpscope.detectors import Detector, load_detector
 from sharpscope.devices import choose_device, keep_freed_memory
 from sharpscope.errors import SharpscopeError, UsageError
@@ -51,6 +51,7 @@ COLUMNS = (
     "version",
 )
 
+CLASSES = ("bonafide", "spoof")
 # What makes two points part of the same slice.
 SLICE = ("sha256", "set", "subset", "x_axis", "y_axis", "seed")
 
@@ -256,7 +257,7 @@ def landscape(
         seed: Of the directions and of the draw of trials.
         limit: Trials per set, class-balanced; None takes all.
         preset: "rigorous" or "huang2025": composition and loss of the groups.
-        m: Trials in a group; None takes the preset's, or what the limit allows.
+        m: Trials in a group; None takes the preset's, or what limit and classes allow.
         batch_size: Physical batch; None fits it to memory.
         device: "auto", "cpu" or "cuda:N".
         show_progress: Show a bar or lines on standard error.
@@ -273,12 +274,8 @@ def landscape(
     options = checked_options(
         preset=preset, measures=["loss"], m=m, batch_size=batch_size, limit=limit, seed=seed
     )
-    draws = []
-    for spec in sets:
-        trials = read_set(spec, data=data, preset=preset)
-        room = min(len(trials.table), limit or len(trials.table))
-        size = m or max(2, min(options.preset.m, room) // 2 * 2)
-        draws.append(draw(trials, size, options))
+    named = [read_set(spec, data=data, preset=preset) for spec in sets]
+    draws = [draw(trials, m or _size(trials, options), options) for trials in named]
     rows: list[dict[str, Any]] = []
     problems: list[tuple[str, SharpscopeError]] = []
     evaluated = 0
@@ -314,6 +311,14 @@ def landscape(
         kind = UsageError if misuse else SharpscopeError
         raise kind("no landscape could be drawn; " + "; ".join(failures))
     return LandscapeReport(folder / "landscape.csv", len(rows), evaluated, tuple(failures))
+
+
+def _size(trials: TrialSet, options: Options) -> int:
+    """Return the trials of a group: the preset's, or as many as there are; of both classes where it is half of each."""
+    room = min(len(trials.table), options.limit or len(trials.table))
+    if options.preset.composition == "balanced":
+        room = 2 * min(room // 2, *(int((trials.table["label"] == label).sum()) for label in CLASSES))
+    return max(2, min(options.preset.m, room) // 2 * 2)
 
 
 def _one(
@@ -378,7 +383,6 @@ def write_points(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         path: The file.
         rows: Mappings with the columns of ``COLUMNS``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f"{path.name}.lock")):
         kept: list[dict[str, Any]] = []
         if path.is_file():

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sharpscope.files import make_folder
 from sharpscope.results.lines import entry_of, line_of
 
 
@@ -77,7 +78,7 @@ class Journal:
             values: Anything JSON can hold; floats keep every bit.
         """
         if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             with open(self.path.with_name(f"{self.path.name}.{self._own}"), "a", encoding="utf-8") as file:
                 file.write(line_of({"identity": self.identity, "group": group, "values": values}))
         self.finished[group] = values

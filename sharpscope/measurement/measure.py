@@ -188,6 +188,8 @@ def measure(
     each = sum(-(-len(draw.labels) // share.world) for draw in draws.of())
     # A share of a run cannot tell how much of the whole is left.
     asked = len(several) * sum(len(draw.labels) for draw in draws.of()) if share.alone else 0
+    if not dry_run:
+        store.make_room()
     diary = Diary(None if dry_run else store.path, len(several), len(draws.of()), asked)
     run = Run(options, store, share, diary)
     log = None if log_json is None else Path(log_json)

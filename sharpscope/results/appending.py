@@ -67,7 +67,6 @@ def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force
     """
     path = Path(path)
     new = _as_written(path, rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f"{path.name}.lock")):
         known = _known(path) if path.is_file() else _Known(HEADER, {})
         keys = {key_of(row): row for row in new}

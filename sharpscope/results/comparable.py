@@ -116,8 +116,8 @@ def _with_labels(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _several(column: pd.Series) -> str:
     """Return a column's values with commas when there are several, otherwise nothing."""
-    values = sorted({str(value) for value in column.dropna()} - {""})
-    return ", ".join(values) if len(values) > 1 else ""
+    values = sorted(set(column.dropna()) - {""})
+    return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values) if len(values) > 1 else ""
 
 
 def _one_loss(table: pd.DataFrame) -> None:

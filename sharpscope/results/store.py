@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sharpscope.errors import UsageError
-from sharpscope.files import locked
+from sharpscope.files import locked, make_folder
 from sharpscope.results.appending import append_results, measured_keys
 from sharpscope.results.group_numbers import same_groups
 from sharpscope.results.records import Place, Records, folders, write_group_values, write_scores
@@ -38,6 +38,15 @@ class Store:
         self.force = force
         self.records = Records() if path is None else Records.beside(path)
         self._rows: dict[tuple[str, ...], Mapping[str, Any]] = {}
+
+    def make_room(self) -> None:
+        """Make the folder of the records, so that a place that takes no files is told before anything is measured.
+
+        Raises:
+            UsageError: If there can be none.
+        """
+        if self.path is not None:
+            make_folder(folders(self.path)[1])
 
     def missing(self, wanted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the rows that are not there yet; all of them where measuring again is asked for.

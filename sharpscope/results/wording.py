@@ -108,6 +108,29 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
+def adjusted_over(tests: int, of: str = "") -> str:
+    """Say over how many tests p-values are adjusted, or that none was possible.
+
+    Args:
+        tests: How many.
+        of: What the tests are of, behind their number.
+
+    Returns:
+        Part of a sentence.
+
+    Example:
+        >>> adjusted_over(1), adjusted_over(6, " of the whole table")
+        ('Holm-adjusted over 1 test', 'Holm-adjusted over 6 tests of the whole table')
+        >>> adjusted_over(0)
+        'of which there is none: no p-value can reach .05'
+    """
+    return (
+        f"Holm-adjusted over {counted(tests, 'test')}{of}"
+        if tests
+        else "of which there is none: no p-value can reach .05"
+    )
+
+
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun.
 

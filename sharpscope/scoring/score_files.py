@@ -77,6 +77,8 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     # A printed tensor may name its device behind a comma.
     text = re.sub(r"tensor\(([^,()]*),[^()]*\)", r"\1", text)
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    # The first line of our own score files says of which trials and checkpoint they are.
+    lines = [(number, line) for number, line in lines if not line.startswith("# trials_hash=")]
     if not lines:
         raise UsageError(f"{path}: no line in it")
     logged = [(number, line.split(",")) for number, line in lines if line.startswith("Output,")]

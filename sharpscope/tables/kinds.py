@@ -16,7 +16,7 @@ from sharpscope.results import selection
 from sharpscope.results.pairing import pair_recipes
 from sharpscope.results.records import Records
 from sharpscope.results.table import EER_ONLY
-from sharpscope.results.wording import between, counted, number, probability
+from sharpscope.results.wording import adjusted_over, between, counted, number, probability
 from sharpscope.tables.layout import Cell, Table, percent
 
 DIGITS = 12
@@ -254,7 +254,7 @@ def correlation_table(
     tests = int(table["p_holm"].notna().sum())
     caption = (
         f"Spearman's correlation with EER, n = {between(rows['n'], 'checkpoint')}, with 95% intervals. Two-sided "
-        f"permutation tests, Holm-adjusted over {tests}: * .05, ** .01, *** .001."
+        f"permutation tests, {adjusted_over(tests)}{': * .05, ** .01, *** .001' if tests else ''}."
     )
     header = ("Measure", *sets, *(("all sets",) if len(joint) else ()))
     return Table(header, tuple(body), caption, "tab:correlations")

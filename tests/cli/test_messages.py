@@ -170,3 +170,55 @@ def test_keys_and_protocols_know_the_same_words_for_the_classes(tmp_path: Path) 
     done = run("score", str(tmp_path / "scores.txt"), "--key", str(tmp_path / "key.csv"))
     assert done.exit_code == 0, done.output
     assert "0.00 %" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc, where nobody can make a file")
+@pytest.mark.parametrize("words", [("--out", "/proc/r.csv"), ("--out", "/proc/new/r.csv")])
+def test_results_in_a_place_that_takes_no_files_are_refused_before_anything_is_measured(
+    words: tuple[str, ...], tone_set: Path, model_file: Path
+) -> None:
+    done = run(
+        "measure", "not-even-opened.pt", "--model", f"{model_file}:Tiny", "--sets", f"t={tone_set}", "--m", "4", *words
+    )  # fmt: skip
+    assert done.exit_code == 2
+    assert "cannot be made a folder" in done.stderr
+    assert "name one in which you may make files" in done.stderr
+    assert "not-even-opened" not in done.stderr
+
+
+def test_a_slip_in_a_set_of_training_is_told_with_the_nearest_corpora(
+    tone_set: Path, model_file: Path, tmp_path: Path
+) -> None:
+    words = (
+        "measure",
+        "x.pt",
+        "--model",
+        f"{model_file}:Tiny",
+        "--sets",
+        f"t={tone_set}",
+        "--m",
+        "4",
+        "--dry-run",
+    )
+    done = run(*words, "--trained-on", "mlaadd,t", "--selected-on", "own=train.csv")
+    assert "unknown set 'mlaadd'; did you mean 'mlaad'?" in done.stderr
+    assert "no trial is compared with it" in done.stderr
+    assert done.stderr.count("unknown set") == 1
+    assert "unknown set" not in run(*words, "--trained-on", "19LA,itw@x+mlaad").stderr
+
+
+def test_options_that_commands_share_are_written_once() -> None:
+    """An option of one name is one option wherever it opens or runs a checkpoint: its help and its values."""
+    shared = ("arch", "model", "model_args", "weights", "allow_pickle", "device", "dtype", "bonafide_index")
+    opening = ("measure", "landscape", "inspect")
+    for name in shared:
+        found = [p.to_info_dict() for c in opening for p in main.commands[c].params if p.name == name]
+        assert len(found) >= 2
+        assert all(one == found[0] for one in found), name
+    presets = [
+        p.to_info_dict()
+        for c in ("measure", "landscape")
+        for p in main.commands[c].params
+        if p.name == "preset"
+    ]
+    assert presets[0] == presets[1]

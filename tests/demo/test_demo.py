@@ -1,5 +1,6 @@
 """The demo's parts against what they promise, and the whole of it on generated voices."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -301,3 +302,15 @@ def test_examples_are_listed_and_copied_and_nothing_is_written_over(tmp_path: Pa
     assert "is there already" in again.stderr
     unknown = CliRunner().invoke(main, ["examples", "plugins"])
     assert "did you mean 'plugin'?" in unknown.stderr
+
+
+def test_a_missing_vocoder_is_told_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(_: Path) -> list[str]:
+        raise AssertionError("72 MB were fetched in vain")
+
+    monkeypatch.setitem(sys.modules, "pyworld", None)
+    monkeypatch.setattr(run, "fetch_speech", fetch)
+    with pytest.raises(UsageError, match=r"pip install 'sharpscope\[demo\]'"):
+        run.example_corpus(tmp_path / "corpus", show_progress=False)

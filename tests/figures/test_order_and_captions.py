@@ -14,7 +14,9 @@ from test_kinds import layered, pooled, write_table
 from sharpscope.errors import UsageError
 from sharpscope.figures import PLOTS, plot
 from sharpscope.figures.det import det
+from sharpscope.figures.scatter_plot import statistic_lines
 from sharpscope.figures.style import LINES
+from sharpscope.results.comparable import eligible_rows
 from sharpscope.tables import table as make_table
 
 ORDER = ["near", "b", "a"]  # "near" is in domain; a errs more than b
@@ -159,3 +161,26 @@ def test_legends_read_along_their_rows() -> None:
     places = [(round(-t.get_window_extent().y0), t.get_window_extent().x0, t.get_text()) for t in texts]
     read = [name for *_, name in sorted(places)]
     assert read == ["a, adam", "a, sam", "b, adam", "b, sam", "c, adam", "c, sam"]
+
+
+@pytest.mark.parametrize("kind", ["glance", "scatter", "heatmap", "forest"])
+def test_where_nothing_can_be_tested_no_caption_speaks_of_zero_tests(kind: str) -> None:
+    table = make_results(("seen", "codec"), seeds=(0, 1))
+    caption = plot(kind, table).caption
+    assert "0 tests" not in caption
+    assert "0 of 2" not in caption
+    assert "no p-value can reach .05" in caption
+
+
+def test_a_reason_above_a_panel_is_not_cut_off() -> None:
+    reason = {"spearman": float("nan"), "note": "fewer than 5 checkpoints cannot reach 5 %"}
+    lines = statistic_lines(make_results(("seen",)), 6, reason)
+    assert " ".join(lines) == "fewer than 5 checkpoints cannot reach 5 %; n = 6"
+    assert max(map(len, lines)) <= 34
+
+
+def test_group_sizes_are_whole_numbers_in_words() -> None:
+    table = make_results(("seen",), ms=(4.0, 16.0))
+    assert (
+        "several group sizes in one table (4, 16): never compared with one another" in eligible_rows(table)[1]
+    )

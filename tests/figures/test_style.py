@@ -5,14 +5,17 @@ from importlib import resources
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 from pypdf import PdfReader
 
 from sharpscope.errors import UsageError
 from sharpscope.figures import style
-from sharpscope.figures.panels import new_figure
+from sharpscope.figures.heat_maps import coefficients
+from sharpscope.figures.panels import new_axes, new_figure
 
 
 def _figure(venue: str):
@@ -116,3 +119,16 @@ def test_every_colour_of_a_mark_stands_out_from_its_page() -> None:
 def test_the_page_of_the_report_has_the_dark_ground_that_the_palette_is_judged_on() -> None:
     page = resources.files("sharpscope.reports").joinpath("page.css").read_text(encoding="utf-8")
     assert f"--back: {style.DARK_PAGE.lower()}" in page
+
+
+def test_numbers_in_a_heat_map_stand_out_from_every_colour_of_its_scale() -> None:
+    """White on the salmon of a correlation of 0.48 had 2.9:1; text needs 4.5:1."""
+    values = pd.DataFrame([np.linspace(-1, 1, 41)]).rename(index={0: "set"})
+    ax = new_axes(None)
+    coefficients(values, values.map(lambda v: f"{v:.2f}"), ax, named="Spearman")
+    cells = [text for text in ax.texts if text.get_gid() == "cell"]
+    assert [text.get_text() for text in cells] == [f"{v:.2f}" for v in values.iloc[0]]
+    grounds = [to_hex(colour) for colour in ax.collections[0].get_facecolors()]
+    assert len(grounds) == 41
+    for text, ground in zip(cells, grounds, strict=True):
+        assert style.contrast(to_hex(text.get_color()), ground) >= 4.5, text.get_text()

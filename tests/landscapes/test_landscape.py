@@ -338,3 +338,14 @@ def test_the_command_line(tmp_path: Path, tone_set: Path, model_file: Path) -> N
     assert bad.exit_code == 2
     with style.context("web"):
         surface.plot_landscape(tmp_path / "l" / "landscape.csv", venue="web")
+
+
+def test_without_m_a_group_has_what_the_rarer_class_allows(
+    tmp_path: Path, tone_set: Path, model_file: Path
+) -> None:
+    """14 bona fide and 12 spoof trials: 26 trials are no group of 13 + 13, but one of 12 + 12."""
+    path = checkpoint(tmp_path, model_file)
+    done = draw([path], tone_set, model_file, tmp_path / "own", steps=3, m=None)
+    given = draw([path], tone_set, model_file, tmp_path / "given", steps=3, m=24)
+    assert [row["loss"] for row in rows_of(done.out)] == [row["loss"] for row in rows_of(given.out)]
+    assert {row["n_trials"] for row in rows_of(done.out)} == {"24"}

@@ -110,3 +110,39 @@ def test_a_file_is_replaced_whole_with_the_permissions_of_the_user(tmp_path: Pat
     (tmp_path / "d").mkdir()
     with pytest.raises(UsageError, match="cannot be written"):
         replace_file(tmp_path / "d", "x")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOENT, errno.EACCES])
+def test_a_place_that_takes_no_files_is_misuse_and_a_full_disk_is_not(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(code: int) -> Any:
+        def mkdir(self: Path, **_: Any) -> None:
+            raise OSError(code, os.strerror(code), str(self))
+
+        return mkdir
+
+    monkeypatch.setattr(Path, "mkdir", refuse(number))
+    for write in (
+        lambda: replace_file(tmp_path / "a" / "b", "x"),
+        lambda: locked(tmp_path / "a" / "b").__enter__(),
+    ):
+        with pytest.raises(
+            UsageError, match=r"cannot be made a folder .*; name one in which you may make files"
+        ):
+            write()
+    monkeypatch.setattr(Path, "mkdir", refuse(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space left"):
+        replace_file(tmp_path / "a" / "b", "x")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc, where nobody can make a file")
+def test_a_lock_in_a_folder_that_takes_no_files_is_misuse() -> None:
+    with pytest.raises(UsageError, match="/proc: nothing can be written there"), locked(Path("/proc/x.lock")):
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc, where nobody can make a file")
+def test_a_file_where_none_can_be_made_is_misuse() -> None:
+    with pytest.raises(UsageError, match=r"/proc: nothing can be written there .*; name a folder in which"):
+        replace_file(Path("/proc/x.csv"), "x")

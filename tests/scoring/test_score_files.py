@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from results_tables import make_results
 
 from sharpscope.errors import UsageError
+from sharpscope.results.records import KNOWN_OF_TRIALS, Place, write_scores
 from sharpscope.results.scored_systems import enter_scores
 from sharpscope.scoring.score_files import join, key_notes, read_key, read_score_file
 
@@ -111,3 +113,13 @@ def test_rows_of_a_results_table_say_which_phases_were_judged(tmp_path: Path) ->
     row = pd.read_csv(tmp_path / "results.csv").iloc[0]
     assert row["eer"] == 0
     assert "the key's trials judged: 2 eval; left out: 1 hidden" in row["note"]
+
+
+def test_our_own_score_files_are_read(tmp_path: Path) -> None:
+    """Their first line says whose scores they are, before the header."""
+    row = make_results(("seen",), seeds=(0,), recipes=("adam",)).iloc[0].to_dict()
+    columns = {"trial": ["a", "b"], "label": ["bonafide", "spoof"], "score": [1.25, -0.5], "logit_spoof": 0.0}
+    table = pd.DataFrame(columns | {"logit_bonafide": 0.0, "group": 0} | dict.fromkeys(KNOWN_OF_TRIALS, ""))
+    write_scores(tmp_path / "results.csv", Place.of(row), table)
+    (path,) = (tmp_path / "scores").rglob("*.txt")
+    assert read_score_file(path) == {"a": 1.25, "b": -0.5}
