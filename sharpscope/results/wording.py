@@ -120,12 +120,12 @@ def adjusted_over(tests: int, of: str = "") -> str:
 
     Example:
         >>> adjusted_over(1), adjusted_over(6, " of the whole table")
-        ('Holm-adjusted over 1 test', 'Holm-adjusted over 6 tests of the whole table')
+        ('Holm-adjusted over 1 test', 'Holm-adjusted over the 6 tests of the whole table')
         >>> adjusted_over(0)
         'of which there is none: no p-value can reach .05'
     """
     return (
-        f"Holm-adjusted over {counted(tests, 'test')}{of}"
+        f"Holm-adjusted over {'the ' if of else ''}{counted(tests, 'test')}{of}"
         if tests
         else "of which there is none: no p-value can reach .05"
     )
