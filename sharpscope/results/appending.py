@@ -24,8 +24,9 @@ HEADER = ",".join(COLUMNS) + "\n"
 
 
 class _Known(NamedTuple):
-    """A table as it was last seen here."""
+    """A table as it was last seen here: the file's number, size and time, its text, and the checkpoint of each key."""
 
+    stamp: tuple[int, ...]
     text: str
     keys: dict[tuple[str, ...], str]
 
@@ -68,7 +69,7 @@ def append_results(path: str | Path, rows: Iterable[Mapping[str, Any]], *, force
     path = Path(path)
     new = _as_written(path, rows)
     with locked(path.with_name(f"{path.name}.lock")):
-        known = _known(path) if path.is_file() else _Known(HEADER, {})
+        known = _known(path) if path.is_file() else _Known((), HEADER, {})
         keys = {key_of(row): row for row in new}
         clash = next((key for key in known.keys if key in keys), None)
         if len(keys) < len(new) or (clash and not force):
@@ -104,19 +105,28 @@ def _lines(rows: Iterable[Mapping[str, str]]) -> str:
 
 
 def _known(path: Path) -> _Known:
-    """Return a table's text and the checkpoint of each key; of a table that has grown only the new lines are read."""
-    text, last = text_of(path), _LAST_SEEN.get(path)
-    if last is not None and last.text.endswith("\n") and text.startswith(last.text):
-        header = text[: text.index("\n") + 1]
-        try:
-            added = parsed_rows(path, header + text[len(last.text) :]) if len(text) > len(last.text) else []
-            known = _Known(text, {**last.keys, **_keys(added)} if added else last.keys)
-        except UsageError:  # its line is counted from the wrong place
-            known = _Known(text, _keys(parsed_rows(path, text)))
-    else:
-        known = _Known(text, _keys(parsed_rows(path, text)))
+    """Return what a table holds; one that has not changed is not read, of one that has grown only the new lines are."""
+    status, last = path.stat(), _LAST_SEEN.get(path)
+    stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+    if last is not None and last.stamp == stamp:
+        return last
+    text = text_of(path)
+    keys = _grown(path, text, last) if last is not None and last.text.endswith("\n") else None
+    known = _Known(stamp, text, _keys(parsed_rows(path, text)) if keys is None else keys)
     _LAST_SEEN[path] = known
     return known
+
+
+def _grown(path: Path, text: str, last: _Known) -> dict[tuple[str, ...], str] | None:
+    """Return the keys of a text that begins with the last one; None where it does not, or a new line is bad."""
+    if not text.startswith(last.text):
+        return None
+    header = text[: text.index("\n") + 1]
+    try:
+        added = parsed_rows(path, header + text[len(last.text) :])
+    except UsageError:  # its line is counted from the wrong place
+        return None
+    return {**last.keys, **_keys(added)}
 
 
 def _keys(rows: Iterable[Mapping[str, str]]) -> dict[tuple[str, ...], str]:

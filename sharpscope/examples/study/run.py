@@ -20,7 +20,6 @@ from corpus import SETS, make_corpus
 from page import analyse, page
 from population import checkpoint_of, recipes
 
-from sharpscope.results.table import read_results
 from sharpscope.training.train import train_all
 
 MEASURES = "sam,asam,loss,grad_norm,param_norm,entropy,margin,sam_predicted"
@@ -43,14 +42,6 @@ def measure(checkpoints: list[Path], corpus: Path, out: Path, jobs: int) -> None
     done = subprocess.run(command)
     if done.returncode:
         sys.exit("measure failed; the same command goes on where it stopped")
-
-
-def is_measured(n: int, results: Path) -> bool:
-    """Tell whether so many detectors have their rows on every set; opening them all only to skip them takes minutes."""
-    if not results.is_file():
-        return False
-    rows = read_results(results).drop_duplicates(["sha256", "set"])
-    return rows["sha256"].nunique() >= n and len(rows) == rows["sha256"].nunique() * len(SETS)
 
 
 def main() -> None:
@@ -79,8 +70,7 @@ def main() -> None:
         clock.stage("training")
     if last >= 2:
         paths = [checkpoint_of(out / "checkpoints" / name) for name in population]
-        if not is_measured(len(paths), out / "results.csv"):
-            measure(paths, out / "corpus", out, options.jobs)
+        measure(paths, out / "corpus", out, options.jobs)
         clock.stage("measuring")
     if last >= 3:
         analyse(out)
