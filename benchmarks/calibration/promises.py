@@ -37,6 +37,8 @@ PROMISES: tuple[Promise, ...] = (
     Promise("two measures equally good", "swapped", "approximate", "note in comparisons.csv"),
     Promise("n = 6", "", "few orders: careful", "docs/statistics.md"),
     Promise("--by arch: 6", "", "64 orders: careful", "docs/statistics.md"),
+    Promise("6 pairs", "sign flips", "64 flips: careful", "docs/statistics.md"),
+    Promise(SPREADS, "inside", "approximate", "warning of correlate"),
     Promise("eleven splits", "across halves", "careful", "docs/statistics.md"),
     Promise("only through the loss", "given the loss", "careful", "docs/statistics.md"),
     Promise("mixed model", "mixed model", "careful", "note in questions.csv"),
