@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from sharpscope.errors import UsageError
-from sharpscope.figures import panels
+from sharpscope.figures import legends, panels
 from sharpscope.figures.request import Request
 from sharpscope.figures.scatter_plot import needs_logarithm
 from sharpscope.figures.shift_plot import FEW, FEWEST_OF_A_KIND
@@ -163,7 +163,7 @@ def _curve_figure(rows: pd.DataFrame, request: Request, along: str, words: str, 
             panels.symmetric_ticks(ax, linear_below)
     figure.supxlabel(words)
     figure.supylabel(ylabel if scale == "linear" else f"{ylabel}, logarithmic")
-    panels.legend(figure, coding.handles(rows))
+    legends.legend(figure, coding.handles(rows))
     panels.settle(figure)
     return figure
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from sharpscope.errors import UsageError
-from sharpscope.figures import panels
+from sharpscope.figures import legends, panels
 from sharpscope.figures.request import Request
 from sharpscope.figures.style import GREY
 from sharpscope.results import selection, wording
@@ -17,6 +17,10 @@ from sharpscope.results.records import Records, score_path
 from sharpscope.results.wording import between, counted
 
 TICKS = (0.1, 0.5, 2, 5, 10, 20, 30, 40, 60, 80, 95)  # per cent
+CLOSE = (
+    0.08  # share of an axis between two ticks below which their labels touch in a fourth of the text's width
+)
+CROWD = 24  # checkpoints of a panel from which on their curves are thinner
 
 
 def operating_points(bonafide: np.ndarray, spoof: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -42,6 +46,31 @@ def operating_points(bonafide: np.ndarray, spoof: np.ndarray) -> tuple[np.ndarra
     return accepted, rejected
 
 
+def ticks_between(low: float, high: float) -> list[float]:
+    """Return the error rates that are written at an axis: those too close to the one before are left out.
+
+    Args:
+        low: Where the axis starts, a fraction.
+        high: Where it ends.
+
+    Returns:
+        In per cent, rising.
+
+    Example:
+        >>> ticks_between(0.02, 0.5)
+        [2, 5, 10, 20, 30, 40]
+        >>> ticks_between(0.001, 0.7)
+        [0.1, 0.5, 2, 5, 10, 20, 30, 60]
+    """
+    span = float(norm.ppf(high) - norm.ppf(low))
+    kept: list[float] = []
+    for tick in TICKS:
+        room = norm.ppf(tick / 100) - (norm.ppf(kept[-1] / 100) if kept else -np.inf)
+        if low <= tick / 100 <= high and room > CLOSE * span:
+            kept.append(tick)
+    return kept
+
+
 def det(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding | None = None) -> Axes:
     """Draw the DET curve of every checkpoint on one set, on normal-deviate axes (Martin et al., 1997).
 
@@ -59,6 +88,7 @@ def det(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding | 
     ax = panels.new_axes(ax)
     coding = coding or panels.code_checkpoints(table)
     smallest, largest = 0.5, 0.5
+    width, ink = (0.7, 0.8) if table["sha256"].nunique() <= CROWD else (0.4, 0.5)
     for entry, part in coding.groups(table):
         for _, one in part.groupby("sha256", sort=False):
             bonafide = one.loc[one["label"] == "bonafide", "score"].to_numpy()
@@ -70,7 +100,7 @@ def det(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding | 
             x = norm.ppf(np.clip(accepted, half[0], 1 - half[0]))
             y = norm.ppf(np.clip(rejected, half[1], 1 - half[1]))
             line = coding.line(part.iloc[0])
-            ax.plot(x, y, color=str(entry.get_color()), linestyle=line, linewidth=0.7, alpha=0.8, gid="det")
+            ax.plot(x, y, color=str(entry.get_color()), linestyle=line, linewidth=width, alpha=ink, gid="det")
             nearest = int(np.argmin(np.abs(accepted - rejected)))
             largest = max(largest, float(accepted[nearest] + rejected[nearest]) / 2 + 0.1)
             ax.plot(
@@ -80,7 +110,7 @@ def det(table: pd.DataFrame, ax: Axes | None = None, *, coding: panels.Coding | 
     low, high = max(smallest, 0.001), min(largest, 0.97)
     ends = norm.ppf([low, high])
     ax.plot(ends, ends, color=GREY, linestyle="--", linewidth=0.5)
-    ticks = [t for t in TICKS if low <= t / 100 <= high]
+    ticks = ticks_between(low, high)
     ax.set_xticks(norm.ppf(np.array(ticks) / 100), [f"{t:g}" for t in ticks])
     ax.set_yticks(norm.ppf(np.array(ticks) / 100), [f"{t:g}" for t in ticks])
     ax.set(xlim=ends, ylim=ends, aspect="equal")
@@ -142,10 +172,7 @@ def det_figure(request: Request) -> Figure:
         ax.set(xlabel="", ylabel="")
     figure.supxlabel("False acceptance of spoofs (%)")
     figure.supylabel("False rejection of bona fide (%)")
-    groups = coding.groups(scores)
-    for entry, part in groups:
-        entry.set(linestyle=coding.line(part.iloc[0]), linewidth=0.7)
-    panels.legend(figure, [entry for entry, _ in groups], handlelength=2.6)
+    legends.legend(figure, coding.handles(scores, lines=True), handlelength=2.6)
     panels.settle(figure)
     return figure
 

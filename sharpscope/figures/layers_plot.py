@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sharpscope.errors import UsageError
-from sharpscope.figures import panels
+from sharpscope.figures import legends, panels
 from sharpscope.figures.request import Request
 from sharpscope.results import wording
 from sharpscope.results.table import about_blocks, measure_and_block
@@ -131,7 +131,7 @@ def layers_figure(request: Request) -> Figure:
     for ax in axes[max(0, len(names) - columns) : len(names)]:
         ax.tick_params(labelbottom=True)
     figure.supxlabel("Share of the squared step (%)")
-    panels.legend(figure, coding.handles(rows))
+    legends.legend(figure, coding.handles(rows))
     panels.settle(figure)
     return figure
 

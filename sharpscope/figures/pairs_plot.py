@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
-from sharpscope.figures import panels
+from sharpscope.figures import legends, panels
 from sharpscope.figures.request import Request
-from sharpscope.figures.style import INK, Mark, marks
+from sharpscope.figures.style import INK, PALETTE, Mark, marks
 from sharpscope.results import selection, wording
 from sharpscope.results.pairing import one_set, pair_recipes
 
@@ -25,6 +27,24 @@ def architectures(rows: pd.DataFrame) -> dict[str, Mark]:
         One mark per architecture.
     """
     return marks(selection.levels(rows, "arch"))
+
+
+def dash(kinds: dict[str, Mark], recipe: str) -> Literal["-", "--"]:
+    """Return the line of a recipe's arrows: dashed where its colour has been another recipe's before.
+
+    Args:
+        kinds: Marks of the recipes.
+        recipe: One of them.
+
+    Returns:
+        A line style.
+
+    Example:
+        >>> kinds = marks([f"recipe{i}" for i in range(9)])
+        >>> dash(kinds, "recipe0"), dash(kinds, "recipe8")
+        ('-', '--')
+    """
+    return "-" if list(kinds).index(recipe) < len(PALETTE) else "--"
 
 
 def pairs(
@@ -63,7 +83,7 @@ def pairs(
         ax.add_patch(
             FancyArrowPatch(
                 start, end, arrowstyle="-|>", mutation_scale=5, color=mark.colour, linewidth=0.6, shrinkA=2,
-                shrinkB=2, zorder=1,
+                shrinkB=2, zorder=1, linestyle=dash(kinds, str(pair["recipe"])),
             )
         )  # fmt: skip
     if found.table.empty:
@@ -113,14 +133,7 @@ def pairs_figure(request: Request) -> Figure:
         Line2D([], [], linestyle="none", marker=m.marker, color=m.colour, label=name or "unnamed")
         if len(coding) == 1
         else Line2D(
-            [],
-            [],
-            linestyle="none",
-            marker="_",
-            markersize=7,
-            markeredgewidth=1.5,
-            color=m.colour,
-            label=name,
+            [], [], linestyle=dash(kinds, name), linewidth=1.5, color=m.colour, label=name or "unnamed"
         )
         for name, m in kinds.items()
     ]
@@ -137,7 +150,7 @@ def pairs_figure(request: Request) -> Figure:
         Line2D([], [], linestyle="none", marker=m.marker, color=INK, label=name or "unnamed")
         for name, m in coding.items()
     ]
-    panels.legend(figure, [start, *entries, *(shapes if len(coding) > 1 else [])])
+    legends.legend(figure, [start, *entries, *(shapes if len(coding) > 1 else [])])
     panels.settle(figure)
     return figure
 

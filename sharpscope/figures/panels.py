@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -22,9 +21,9 @@ from matplotlib.ticker import (
     ScalarFormatter,
     StrMethodFormatter,
 )
-from matplotlib.transforms import Bbox
 
-from sharpscope.figures.style import GREY, Mark, Venue, marks
+from sharpscope.figures.legends import MOST
+from sharpscope.figures.style import GREY, INK, PALETTE, Mark, Venue, marks
 from sharpscope.results import selection
 
 
@@ -106,7 +105,9 @@ class Coding(NamedTuple):
         """
         colour = self.colours[_text(row[self.colour_by])]
         marker = self.markers[_text(row[self.marker_by])]
-        filled = self.colour_by == self.marker_by or list(self.colours.values()).index(colour) % 2 == 0
+        turn, level = divmod(list(self.colours).index(_text(row[self.colour_by])), len(PALETTE))
+        # Where colours come round again, filling is the other one: sixteen levels of one shape stay apart.
+        filled = self.colour_by == self.marker_by or (turn + level) % 2 == 0
         return Mark(colour.colour, marker.marker, colour.line), filled
 
     def line(self, row: pd.Series) -> Any:
@@ -152,16 +153,39 @@ class Coding(NamedTuple):
             found.append((entry, part))
         return found
 
-    def handles(self, rows: pd.DataFrame) -> list[Line2D]:
-        """Return one legend entry for every combination that occurs.
+    def handles(self, rows: pd.DataFrame, *, lines: bool = False) -> list[Line2D]:
+        """Return the entries of a legend: one for every combination that occurs, if there is room for them.
+
+        More than ``MOST`` combinations of two columns are told by an entry for each colour and one, in black, for
+        each shape.
 
         Args:
             rows: The checkpoints drawn.
+            lines: Whether the figure draws a line for each of them.
 
         Returns:
             Entries sorted as the levels are.
         """
-        return [entry for entry, _ in self.groups(rows)]
+        groups = self.groups(rows)
+        for entry, part in groups:
+            if lines:
+                entry.set(linestyle=self.line(part.iloc[0]), linewidth=0.7)
+        if len(groups) <= MOST or self.colour_by == self.marker_by:
+            return [entry for entry, _ in groups]
+        found: dict[str, Line2D] = {}
+        for entry, part in groups:
+            name = _text(part.iloc[0][self.colour_by]) or "unnamed"
+            alike: dict[str, Any] = {
+                "color": entry.get_color(),
+                "markerfacecolor": entry.get_markerfacecolor(),
+            }
+            found.setdefault(name, Line2D([], [], linestyle="none", marker="o", label=name, **alike))
+        shapes: dict[str, Line2D] = {}
+        for entry, part in groups:
+            name = _text(part.iloc[0][self.marker_by]) or "unnamed"
+            alike = {"marker": entry.get_marker(), "linestyle": entry.get_linestyle(), "linewidth": 0.7}
+            shapes.setdefault(name, Line2D([], [], color=INK, label=name, **alike))
+        return [*found.values(), *shapes.values()]
 
 
 def _text(value: object) -> str:
@@ -183,70 +207,6 @@ def code_checkpoints(rows: pd.DataFrame) -> Coding:
     if len(archs) == 1:
         return Coding("recipe", "recipe", marks(recipes), marks(recipes))
     return Coding("recipe", "arch", marks(recipes), marks(archs))
-
-
-def legend(figure: Figure, handles: Sequence[Artist], *, most: int = 16, handlelength: float = 2.0) -> None:
-    """Put a legend above the panels, in as many columns as fit the figure's width.
-
-    Args:
-        figure: The figure.
-        handles: Labelled entries.
-        most: Entries shown; the rest is counted in the last one.
-        handlelength: Length of a line beside its name, in letters.
-    """
-    shown = list(handles[:most])
-    if len(handles) > most:
-        shown.append(Line2D([], [], linestyle="none", label=f"and {len(handles) - most} more"))
-    if len(shown) < 2:
-        return
-    if spare := _spare_cell(figure):
-        box = figure.legend(
-            handles=shown, loc="center", bbox_to_anchor=spare.bounds, handlelength=handlelength
-        )
-        extent = box.get_window_extent()
-        room = (0.9 * spare.width * figure.bbox.width, 0.8 * spare.height * figure.bbox.height)
-        if extent.width < room[0] and extent.height < room[1]:
-            return
-        box.remove()
-    for columns in range(len(shown), 0, -1):
-        box = figure.legend(
-            handles=by_rows(shown, columns),
-            loc="outside upper center",
-            ncols=columns,
-            handlelength=handlelength,
-        )
-        width = box.get_window_extent().width
-        if columns == 1 or width <= figure.bbox.width - 4:
-            return
-        box.remove()
-
-
-def by_rows(entries: Sequence[Artist], columns: int) -> list[Artist]:
-    """Return legend entries so that they read along the rows: matplotlib fills column after column.
-
-    Args:
-        entries: In the order in which they should be read.
-        columns: Columns of the legend.
-
-    Returns:
-        The same entries in the order in which matplotlib wants them.
-    """
-    # Where the last row is short, matplotlib shortens the last columns; so does this.
-    return [entries[i] for column in range(columns) for i in range(column, len(entries), columns)]
-
-
-def _spare_cell(figure: Figure) -> Bbox | None:
-    """Return the place of the last cell of a grid of panels when no panel is in it."""
-    places = [(ax, ax.get_subplotspec()) for ax in figure.axes]
-    if not places or any(place is None for _, place in places):
-        return None
-    rows, columns, *_ = places[0][1].get_geometry()  # type: ignore[union-attr]
-    if rows == 1 or len(places) >= rows * columns:
-        return None
-    figure.draw_without_rendering()  # panels have their places only now
-    above = places[columns - 1][0].get_position()
-    beside = places[-1][0].get_position()
-    return Bbox.from_extents(above.x0, beside.y0, above.x1, beside.y1)
 
 
 def settle(figure: Figure) -> None:

@@ -15,7 +15,7 @@ from scipy.stats import theilslopes
 
 from sharpscope.analysis.correlation_table import statistic_of
 from sharpscope.errors import UsageError
-from sharpscope.figures import panels
+from sharpscope.figures import legends, panels
 from sharpscope.figures.style import GREY, Venue
 from sharpscope.results import selection, wording
 from sharpscope.results.pairing import measured, one_set
@@ -270,7 +270,7 @@ def scatter_panels(
     panels.share_vertical(filled)
     figure.supxlabel(variant.label() + _scale(logarithmic))
     figure.supylabel("EER (%)")
-    panels.legend(figure, coding.handles(rows))
+    legends.legend(figure, coding.handles(rows))
     panels.settle(figure)
     return figure
 

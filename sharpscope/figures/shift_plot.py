@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.stats import theilslopes
 
-from sharpscope.figures import panels
+from sharpscope.figures import legends, panels
 from sharpscope.figures.request import Request
 from sharpscope.figures.scatter_plot import needs_logarithm, room_for
 from sharpscope.figures.style import BAND
@@ -21,6 +21,7 @@ from sharpscope.results import selection, wording
 from sharpscope.results.wording import capital
 
 FEW = 8  # checkpoints whose own intervals have room beside each other
+CROWD = 40  # checkpoints from which on their lines fade behind the means
 FEWEST_OF_A_KIND = 3  # checkpoints between which an interval of their mean says something
 
 
@@ -87,13 +88,14 @@ def shift(
     for i in range(1, len(names), 2):
         ax.axvspan(i - 0.5, i + 0.5, facecolor=BAND, linewidth=0, zorder=0)
     few = rows["sha256"].nunique() <= FEW
+    ink = 0.55 if rows["sha256"].nunique() <= CROWD else 0.25
     place = rows["panel"].map({name: i for i, name in enumerate(names)})
     step = min(0.72 / len(groups), 0.3)
     for turn, (entry, part) in enumerate(groups):
         seat = (turn - (len(groups) - 1) / 2) * step
         kind = part["sha256"].nunique() >= FEWEST_OF_A_KIND
         _checkpoints(
-            ax, part.assign(place=place[part.index] + seat), entry, step, few=few, own_marks=not kind
+            ax, part.assign(place=place[part.index] + seat), entry, step, few=few, ink=ink, own_marks=not kind
         )
         if kind:
             _means(ax, part.assign(place=place[part.index] + seat), entry)
@@ -109,7 +111,7 @@ def shift(
 
 
 def _checkpoints(
-    ax: Axes, part: pd.DataFrame, entry: Line2D, step: float, *, few: bool, own_marks: bool
+    ax: Axes, part: pd.DataFrame, entry: Line2D, step: float, *, few: bool, ink: float, own_marks: bool
 ) -> None:
     """Draw the checkpoints of one kind, each as a line through its sets, side by side within the kind's seat.
 
@@ -131,7 +133,7 @@ def _checkpoints(
         at = one["place"] + 0.6 * step * (turn / max(len(shas) - 1, 1) - 0.5 if len(shas) > 1 else 0.0)
         if few:
             ax.vlines(at, one["value_low"], one["value_high"], color=colour, linewidth=0.6, alpha=0.7)
-        ax.plot(at, one["value"], color=(colour, 0.55), linewidth=0.5, gid="checkpoint", zorder=2)
+        ax.plot(at, one["value"], color=(colour, ink), linewidth=0.5, gid="checkpoint", zorder=2)
         ax.plot(at, one["value"], color=colour, linestyle="none", gid="points", zorder=3, **points)
 
 
@@ -162,7 +164,7 @@ def shift_figure(request: Request) -> Figure:
     width = request.venue.column if crowd <= 10 else request.venue.text
     figure = panels.new_figure(width, max(2.1, 0.47 * width) if crowd <= 10 else 0.42 * width)
     shift(rows, figure.add_subplot(), coding=coding, order=request.sets(rows))
-    panels.legend(figure, coding.handles(rows))
+    legends.legend(figure, coding.handles(rows))
     panels.settle(figure)
     return figure
 

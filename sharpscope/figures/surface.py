@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
 from sharpscope.errors import UsageError
-from sharpscope.figures import panels, style
+from sharpscope.figures import legends, panels, style
 from sharpscope.figures.heat_maps import small_size
 from sharpscope.figures.request import Plotted
 from sharpscope.figures.style import INK, PALETTE, SEQUENTIAL, marks
@@ -295,7 +295,7 @@ def _lines(table: pd.DataFrame, where: style.Venue) -> Figure:
     panels.share_vertical(axes)
     figure.supxlabel(axis_words(table)[0].capitalize())
     figure.supylabel("Loss (nats)")
-    panels.legend(figure, list(axes[0].get_legend_handles_labels()[0]))
+    legends.legend(figure, list(axes[0].get_legend_handles_labels()[0]))
     return figure
 
 
