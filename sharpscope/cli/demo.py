@@ -13,7 +13,7 @@ from sharpscope.cli.group import main
 @click.option("--seed", default=0, show_default=True, help="Of the segments, the sets and the detectors.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def demo(speech: str | None, out: str, seed: int, quiet: bool) -> None:
-    r"""Run the whole pipeline on real speech in three to four minutes.
+    r"""Run the whole pipeline on real speech in two to three minutes.
 
     \b
     sharpscope demo
