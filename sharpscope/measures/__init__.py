@@ -90,6 +90,11 @@ def select_measures(names: Sequence[str]) -> list[str]:
     known = families()
     chosen: set[str] = set()
     for name in names:
+        if not isinstance(name, str):
+            raise UsageError(
+                f"measures are named, {type(name).__name__} {getattr(name, '__name__', '')!r} is not a name; give your "
+                "function one with sharpscope.register_measure(name, function, summary=...), then ask for the name"
+            )
         if name not in known and name not in MEASURES:
             raise unknown_name("measure", name, [*MEASURES, *known], see="sharpscope measures")
         chosen.update(known.get(name, [name]))

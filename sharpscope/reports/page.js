@@ -175,7 +175,7 @@
       mode: "markers",
       marker: { color: css("--accent"), size: entries.map(([name]) => (name === "all sets" ? 16 : 9)), symbol: entries.map(([name]) => (name === "all sets" ? "diamond-wide" : "square")) },
     };
-    draw(find("forest"), [trace], { xaxis: { range: [-1.05, 1.05], title: { text: "Spearman with EER (n in brackets)" } }, yaxis: { autorange: "reversed", type: "category" } },
+    draw(find("forest"), [trace], { xaxis: { range: [-1.05, 1.05], title: { text: "Spearman (n)" } }, yaxis: { autorange: "reversed", type: "category" } },
       text.length ? `Correlations: ${text.join("; ").replace(/<[^>]*>/g, " ")}` : "No correlation could be computed.");
   };
 
@@ -190,7 +190,8 @@
       z: names.map((name) => ways.map((way) => cell(name, way, (row) => row.spearman))),
       text: names.map((name) => ways.map((way) => cell(name, way, (row) => (row.spearman === null ? "–" : signed(row.spearman.toFixed(2)) + star(row.p_holm))) ?? "")),
       customdata: names.map((name) => ways.map((way) => cell(name, way, (row) => `n ${row.n}, Holm p ${number(row.p_holm)} ${row.note || ""}`) ?? "")),
-      texttemplate: "%{text}",
+      // On a phone numbers would be specks; a touch shows them, and so does the table below.
+      texttemplate: find("heatmap").clientWidth / ways.length < 60 ? "" : "%{text}",
       hovertemplate: "%{y}, %{x}: %{text}<br>%{customdata}<extra></extra>",
       colorbar: { title: { text: "Spearman" }, thickness: 12 },
     };

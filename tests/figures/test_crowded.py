@@ -6,6 +6,7 @@ import itertools
 
 import pandas as pd
 import pytest
+from matplotlib.lines import Line2D
 
 from sharpscope.figures import legends, pairs_plot, panels
 from sharpscope.figures.style import PALETTE, marks
@@ -18,16 +19,16 @@ def crossed(recipes: list[str]) -> pd.DataFrame:
     return pd.DataFrame(itertools.product(recipes, ARCHS), columns=["recipe", "arch"])
 
 
-def look(entry):
+def look(entry: Line2D) -> tuple[object, object, object]:
     return entry.get_color(), entry.get_marker(), entry.get_markerfacecolor()
 
 
-def test_sixteen_recipes_of_three_architectures_all_look_different():
+def test_sixteen_recipes_of_three_architectures_all_look_different() -> None:
     groups = panels.code_checkpoints(crossed(RECIPES)).groups(crossed(RECIPES))
     assert len({look(entry) for entry, _ in groups}) == len(RECIPES) * len(ARCHS)
 
 
-def test_a_legend_without_room_names_colours_and_shapes():
+def test_a_legend_without_room_names_colours_and_shapes() -> None:
     rows = crossed(RECIPES[:11])
     coding = panels.code_checkpoints(rows)
     entries = coding.handles(rows)
@@ -39,13 +40,13 @@ def test_a_legend_without_room_names_colours_and_shapes():
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_a_legend_with_room_names_every_combination(count):
+def test_a_legend_with_room_names_every_combination(count: int) -> None:
     rows = crossed(RECIPES[:count])
     entries = panels.code_checkpoints(rows).handles(rows)
     assert len(entries) == count * len(ARCHS)
 
 
-def test_arrows_of_recipes_with_one_colour_differ_in_line():
+def test_arrows_of_recipes_with_one_colour_differ_in_line() -> None:
     kinds = marks(RECIPES)
     first, again = RECIPES[0], RECIPES[len(PALETTE)]
     assert kinds[first].colour == kinds[again].colour

@@ -263,3 +263,8 @@ def test_names_and_families_select() -> None:
     assert select_measures(["asam", "sam", "asam"]) == ["sam", "asam"]
     with pytest.raises(UsageError, match="did you mean 'paper'"):
         select_measures(["papr"])
+
+
+def test_a_function_among_the_names_of_measures_says_how_to_name_it() -> None:
+    with pytest.raises(UsageError, match=r"function 'taken' is not a name.*register_measure"):
+        select_measures(["sam", taken])  # type: ignore[list-item]
