@@ -107,14 +107,18 @@ def pace(detector: Detector, draw: Draw, options: Options) -> Pace:
         most = min(2 * look.batch_size, len(group))
         several = min(most, max(2, int(SECONDS_FOR_MEMORY / max(forward + gradient, 1e-9))))
     if several > 1:
-        _timed(draw, options, look, group[:several], objectives)
+        found, together, load = _timed(draw, options, look, group[:several], objectives)
         gradients = len(objectives)
+        if fitting < 4:
+            # A trial alone pays for all weights; its backward was asked for once an objective here.
+            forward, gradient = found, found + (together - found) / gradients
     weights = sum(p.numel() * p.element_size() for p in detector.module.parameters())
     activations = look.saved_bytes
     if watched:
         # What each further trial takes; whatever was set up once stays in what was there before.
         at_once = min(several, look.batch_size)
-        activations = max(activations, (memory.peak(device) - alone) // max(at_once - 1, 1))
+        more = memory.peak(device) - alone - (gradients - 1) * weights
+        activations = max(activations, more // max(at_once - 1, 1))
         before = max(before, memory.peak(device) - (1 + gradients) * weights - at_once * activations)
     return Pace(
         forward, gradient, load, looked, before, weights, activations, look.batch_size, look.shared_baseline
