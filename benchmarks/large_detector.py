@@ -54,7 +54,7 @@ def write(path: Path) -> None:
     write_checkpoint(path, module.state_dict(), {"arch": "ssl-aasist", "arch_args": XLSR})
 
 
-def run(n: int = 4, m: int = 4) -> None:
+def run(n: int = 32, m: int = 32) -> None:
     """Print what loading takes, what measuring takes outside the network, and the peak in copies of the weights."""
     import multiprocessing
 

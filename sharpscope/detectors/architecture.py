@@ -39,6 +39,8 @@ class Architecture(NamedTuple):
             unless something tells it. None where there is no such argument.
         hint: Returns what speaks for one of those values and why, from the tensors and the name of the file with its
             folder; None when nothing does.
+        relative: Returns a sentence about a file that is nearly of it, where that is a published network that is not
+            built in; "" for all others.
     """
 
     build: Callable[..., nn.Module]
@@ -51,3 +53,4 @@ class Architecture(NamedTuple):
     by_name: bool = False
     asked: tuple[str, tuple[str, ...]] | None = None
     hint: Callable[[Mapping[str, Tensor], str], tuple[str, str] | None] | None = None
+    relative: Callable[[Mapping[str, Tensor]], str] | None = None

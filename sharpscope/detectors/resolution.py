@@ -305,6 +305,8 @@ def summary_of(state: Mapping[str, Tensor], path: str | Path = "FILE") -> str:
     frontend = any("post_extract_proj" in name or "feature_projection" in name for name in names)
     found = nearest(state)
     known = describe_likeness(found) if found else f"Known: {', '.join(detectors.ARCHITECTURES)}."
+    if found and (tell := detectors.ARCHITECTURES[found.arch].relative):
+        known = f"{known} {tell(state)}".rstrip()
     return (
         f"these {len(names)} tensors, {count:,} numbers ({shown}).{FAIRSEQ_HINT if frontend else ''} {known} Name one "
         f"with --arch, or {how_to_use(str(path))}\n\n{stub_for(state)}"

@@ -211,6 +211,28 @@ def _margin(state: Mapping[str, Tensor], recurrent: bool) -> str | None:
     )
 
 
+def relative(state: Mapping[str, Tensor]) -> str:
+    """Name P2SGrad, whose files differ from those of the sigmoid in an embedding of 64 and its two directions.
+
+    Args:
+        state: Tensors by published name.
+
+    Returns:
+        A sentence; "" for any other file.
+
+    Source:
+        Wang and Yamagishi (2021).
+    """
+    last = state.get("m_output_act.0.3.weight", state.get("m_output_act.0.weight"))
+    directions = state.get("m_a_softmax.0.weight", state.get("m_angle.0.weight"))
+    if last is None or directions is None or directions.shape != (64, 2) or len(last) != 64:
+        return ""
+    return (
+        "With two directions of 64 numbers it is LFCC-LCNN trained with P2SGrad (Wang and Yamagishi, 2021), which is "
+        "not built in: bring its code."
+    )
+
+
 def matches(state: Mapping[str, Tensor], recurrent: bool, margin: str) -> dict[str, Any] | None:
     """Recognise a state dict of LFCC-LCNN, with or without LSTMs.
 
@@ -251,7 +273,9 @@ def _entry(
         loss_name="binary_cross_entropy" if margin == "sigmoid" else margin,
         assumptions=("20 ms frames every 10 ms assumed (not in the weights)", *more),
     )
-    return Architecture(build, recognise, rename, spec, summary, "Wang and Yamagishi (2021)", signature)
+    return Architecture(
+        build, recognise, rename, spec, summary, "Wang and Yamagishi (2021)", signature, relative=relative
+    )
 
 
 FIRST = "the first 750 frames are read (the published forward draws them at random)"
