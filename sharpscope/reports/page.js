@@ -120,7 +120,7 @@
       });
       const line = variant.lines[name];
       if (line) traces.push({ x: line[0], y: line[1], mode: "lines", line: { color: css("--soft"), dash: "dash", width: 1.2 }, hoverinfo: "skip" });
-      draw(card.lastChild, traces, { xaxis: { title: { text: variant.label + (variant.logarithmic ? ", logarithmic" : "") }, type: variant.logarithmic ? "log" : "linear", range: roomFor(part, variant.logarithmic) }, yaxis: { title: { text: "EER (%)" } } },
+      draw(card.lastChild, traces, { xaxis: { title: { text: variant.label + (variant.logarithmic ? ", logarithmic" : "") }, type: variant.logarithmic ? "log" : "linear", range: roomFor(part, variant.logarithmic) }, yaxis: { title: { text: "EER (%)" }, rangemode: "nonnegative" } },
         `EER against ${variant.label} on ${name}: ${part.length} checkpoints shown. ${words}. The numbers are in the table of measurements.`);
     }
   };
