@@ -99,7 +99,7 @@ def test_an_interrupt_is_answered_while_the_main_thread_computes() -> None:
         "from sharpscope.progress import progress\n"
         "with progress(1, show=True):\n"
         "    print('ready', file=sys.stderr, flush=True)\n"
-        "    hashlib.pbkdf2_hmac('sha256', b'a', b'b', 12_000_000)\n"
+        "    hashlib.pbkdf2_hmac('sha256', b'a', b'b', 200_000_000)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
