@@ -25,7 +25,7 @@ COLUMNS = ("question", *WAY, "n", "estimate", "low", "high", "note")
 FEWEST_SETS = 4
 MOST_CHECKPOINTS = 200
 ASSUMES = (
-    f"careful: at 95 % it holds {NEW_SET_HELD} of new sets; assumes that the new set is drawn as these were, and "
+    f"at 95 % it holds {NEW_SET_HELD} of new sets; assumes that the new set is drawn as these were, and "
     "correlations normal on Fisher's scale from set to set"
 )
 
