@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -61,14 +62,27 @@ def through_the_loss(
     loss, of_x, of_y = (_true(rng, shape) for _ in range(3))
     of_y = adds * of_x + np.sqrt(1 - adds**2) * of_y
     rest = np.sqrt(1 - np.asarray(loading) ** 2)
+    clean = (loading * loss + rest * of_x, loss, loading * loss + rest * of_y)
+    return _measured(rng, clean, reliability, only=only)
+
+
+def _measured(
+    rng: np.random.Generator,
+    clean: tuple[np.ndarray, np.ndarray, np.ndarray],
+    reliability: float,
+    *,
+    only: bool = False,
+) -> Studies:
+    """Measure sharpness, loss and error rate twice; noise of a half moves all three, or the loss only."""
     scale = np.sqrt(2 * (1 - reliability) / reliability)
+    scales = (0 if only else scale, scale, 0 if only else scale)
     sides: list[list[np.ndarray]] = [[], [], []]
     for _ in range(2):
-        shared = rng.normal(size=shape)
-        clean = (loading * loss + rest * of_x, loss, loading * loss + rest * of_y)
-        scales = (0 if only else scale, scale, 0 if only else scale)
+        shared = rng.normal(size=clean[1].shape)
         for side, value, times in zip(sides, clean, scales, strict=True):
-            side.append(value + times * (np.sqrt(0.8) * shared + np.sqrt(0.2) * rng.normal(size=shape)))
+            side.append(
+                value + times * (np.sqrt(0.8) * shared + np.sqrt(0.2) * rng.normal(size=shared.shape))
+            )
     return Studies(*((one, other) for one, other in sides))
 
 
@@ -93,20 +107,6 @@ def other_loadings(rng: np.random.Generator, shape: tuple[int, int, int], reliab
     return through_the_loss(rng, shape, reliability, loading=np.linspace(0.3, 0.95, shape[1])[None, :, None])
 
 
-def _measured(
-    rng: np.random.Generator, clean: tuple[np.ndarray, np.ndarray, np.ndarray], reliability: float
-) -> Studies:
-    """Measure sharpness, loss and error rate twice; noise of a half moves all three."""
-    scale = np.sqrt(2 * (1 - reliability) / reliability)
-    sides: list[list[np.ndarray]] = [[], [], []]
-    for _ in range(2):
-        shared = rng.normal(size=clean[0].shape)
-        for side, value in zip(sides, clean, strict=True):
-            own = np.sqrt(0.8) * shared + np.sqrt(0.2) * rng.normal(size=value.shape)
-            side.append(value + scale * own)
-    return Studies(*((one, other) for one, other in sides))
-
-
 def cause_of_sharpness_and_error(
     rng: np.random.Generator, shape: tuple[int, int, int], reliability: float
 ) -> Studies:
@@ -117,22 +117,16 @@ def cause_of_sharpness_and_error(
 
 
 def cause_of_sharpness_and_loss(
-    rng: np.random.Generator, shape: tuple[int, int, int], reliability: float
+    rng: np.random.Generator, shape: tuple[int, int, int], reliability: float, *, only_the_rest: bool = False
 ) -> Studies:
-    """A cause moves sharpness and the loss, and error through the loss alone: sharpness adds nothing."""
+    """A cause moves sharpness and the loss, and error through the loss alone: sharpness adds nothing.
+
+    With ``only_the_rest`` error follows what of the loss the cause did not move: a negative partial is true.
+    """
     rest, cause, of_x, of_y = (_true(rng, shape) for _ in range(4))
     loss = np.sqrt(0.5) * (rest + cause)
-    x, y = np.sqrt(0.7) * cause + np.sqrt(0.3) * of_x, 0.9 * loss + np.sqrt(0.19) * of_y
-    return _measured(rng, (x, loss, y), reliability)
-
-
-def cause_away_from_error(
-    rng: np.random.Generator, shape: tuple[int, int, int], reliability: float
-) -> Studies:
-    """A cause moves sharpness and the loss, and error follows only the rest of the loss: a negative partial is true."""
-    rest, cause, of_x, of_y = (_true(rng, shape) for _ in range(4))
-    loss = np.sqrt(0.5) * (rest + cause)
-    x, y = np.sqrt(0.7) * cause + np.sqrt(0.3) * of_x, 0.9 * rest + np.sqrt(0.19) * of_y
+    x = np.sqrt(0.7) * cause + np.sqrt(0.3) * of_x
+    y = 0.9 * (rest if only_the_rest else loss) + np.sqrt(0.19) * of_y
     return _measured(rng, (x, loss, y), reliability)
 
 
@@ -173,7 +167,10 @@ DESIGNS: tuple[tuple[str, Design, tuple[tuple[int, int, float], ...]], ...] = (
 CONFOUNDED: tuple[tuple[str, Design], ...] = (
     ("cause of sharpness and error", cause_of_sharpness_and_error),
     ("cause of sharpness and loss, error through the loss", cause_of_sharpness_and_loss),
-    ("cause of sharpness and loss, error without it", cause_away_from_error),
+    (
+        "cause of sharpness and loss, error without it",
+        partial(cause_of_sharpness_and_loss, only_the_rest=True),
+    ),
 )
 
 

@@ -199,7 +199,10 @@ def worker_processes(
             yield pool
     finally:
         for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _begin(start: Callable[..., object] | None, given: tuple[Any, ...]) -> None:

@@ -37,14 +37,19 @@ def make_folder(path: Path) -> None:
     Raises:
         UsageError: If there can be no folder of that name: a file is in the way, the place is not to be written to.
     """
-    try:
+    with _told(f"{path}: cannot be made a folder", "name one in which you may make files"):
         path.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _told(what: str, ask: str) -> Iterator[None]:
+    """Say in one line that a place is not one to write to, and what to name in its stead."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in _NO_PLACE:
             raise
-        raise UsageError(
-            f"{path}: cannot be made a folder ({error.strerror}); name one in which you may make files"
-        ) from error
+        raise UsageError(f"{what} ({error.strerror}); {ask}") from error
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -126,14 +131,8 @@ def locked(path: Path, *, patience: float = PATIENCE, whole_run: bool = False) -
 
 def _touch(path: Path) -> None:
     """Make an empty file, so that a place that takes none is told before anything else (filelock tries for ever)."""
-    try:
+    with _told(f"{path.parent}: nothing can be written there", "name a folder in which you may make files"):
         path.touch()
-    except OSError as error:
-        if error.errno not in _NO_PLACE:
-            raise
-        raise UsageError(
-            f"{path.parent}: nothing can be written there ({error.strerror}); name a folder in which you may make files"
-        ) from error
 
 
 def _acquire(lock: FileLock, path: Path, holder: Path, patience: float, whole_run: bool) -> None:

@@ -10,6 +10,7 @@ order of few checkpoints is no longer the most extreme: so it is asked for where
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +73,22 @@ def one_value_each(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return means.round(DIGITS)
 
 
+def orders_inside(sizes: Iterable[int]) -> int:
+    r"""Return how many orders leave every piece in its stratum: :math:`\prod_s n_s!`.
+
+    Args:
+        sizes: Pieces of each stratum.
+
+    Returns:
+        A whole number, for that of 171 pieces passes the largest float.
+
+    Example:
+        >>> orders_inside([3, 2]), orders_inside([171]) > 1e308
+        (12, True)
+    """
+    return math.prod(math.factorial(int(size)) for size in sizes)
+
+
 def joint_test(
     x: np.ndarray,
     y: np.ndarray,
@@ -129,7 +146,7 @@ def joint_test(
         return Answer(math.nan, math.nan, n, "nothing varies")
     a, b = a[:, usable], b[:, usable]
     estimate = float((a * b).sum(axis=0).mean())
-    if strata is not None and math.prod(math.factorial(int(size)) for size in sizes) < FEWEST_ORDERS:
+    if strata is not None and orders_inside(sizes) < FEWEST_ORDERS:
         return Answer(estimate, math.nan, n, "too few orders inside strata to reach 5 %")
     order, exact = _orders(own[kept], seed, strata is not None, n_orders(a))
     observed = float(_statistic(a[None], b, studentised)[0])

@@ -19,7 +19,7 @@ from sharpscope.analysis.apart import apart_table, evidence_of
 from sharpscope.analysis.clusters import Clusters, find_clusters
 from sharpscope.analysis.correlation_rows import N_BOOTSTRAP, correlations
 from sharpscope.analysis.cross_half import N_SPLITS
-from sharpscope.analysis.evidence import evidence_rows, note_spreads, warn_of_spreads
+from sharpscope.analysis.evidence import evidence_rows, note_spreads, unequal_ways, warn_of_spreads
 from sharpscope.analysis.field_rows import field_rows
 from sharpscope.analysis.frozen import put_anew
 from sharpscope.analysis.halves_of_sets import HalvesOfSets
@@ -135,7 +135,8 @@ def correlate(
     clusters = find_clusters(table)
     warnings += [line.rstrip(".") for line in (said, clusters.sentence) if line]
     every, (table, choice) = table, fix_way(table, primary, freeze)
-    warnings += [line for line in (warn_of_spreads(table, clusters),) if line]
+    unequal = unequal_ways(table, clusters)
+    warnings += [line for line in (warn_of_spreads(unequal),) if line]
     per_preset = table.drop_duplicates(WAY)["preset"].value_counts()
     steps = 3 * int(per_preset.sum()) + sum(math.comb(int(ways), 2) for ways in per_preset)
     with progress(steps, "steps", show=show_progress) as meter:
@@ -144,7 +145,7 @@ def correlate(
         found = correlations(table, by, seed, halves, meter.advance, choice)
         if freeze:
             put_anew(found, every, freeze, halves, seed)
-        note_spreads(found, table, clusters)
+        note_spreads(found, unequal)
         # What is asked of the same trials, their noise answers: every further test has halves too.
         apart = apart_table(table, halves)
         meter.describe("comparing measures")

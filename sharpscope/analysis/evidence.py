@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -167,12 +167,25 @@ def _studentised(cells: Cells, labels: np.ndarray, seed: int) -> dict[str, Any]:
     return {"n": found[0].n, "estimate": estimate, "p": p, "note": "; ".join(notes)}
 
 
-def warn_of_spreads(results: pd.DataFrame, clusters: Clusters) -> str:
-    """Say where architectures vary so unequally that permuting single checkpoints finds too much.
+def unequal_ways(results: pd.DataFrame, clusters: Clusters) -> list[dict[str, Any]]:
+    """Find the ways of measuring in which architectures vary so unequally that permuting checkpoints finds too much.
 
     Args:
         results: Rows of a results table without duplicates.
         clusters: Of `find_clusters`.
+
+    Returns:
+        The ways in which spreads differ both in the measure and in the error rate.
+    """
+    every = cells_by_way(results, HalvesOfSets(None))
+    return [cells.way for cells in every if cells.places and _unequal(cells, clusters)]
+
+
+def warn_of_spreads(ways: Sequence[Mapping[str, Any]]) -> str:
+    """Say where architectures vary so unequally that permuting single checkpoints finds too much.
+
+    Args:
+        ways: Of `unequal_ways`; controls are not spoken of.
 
     Returns:
         A sentence without its full stop; "" where spreads are alike in sharpness or in error.
@@ -183,14 +196,10 @@ def warn_of_spreads(results: pd.DataFrame, clusters: Clusters) -> str:
         >>> table = pd.DataFrame([
         ...     way | {"checkpoint": f"{a}{i}", "sha256": f"{a}{i}", "arch": a, "seed": float("nan")}
         ...     | {"value": scale * i, "eer": scale * i} for a, scale in (("a", 1.0), ("b", 9.0)) for i in range(4)])
-        >>> warn_of_spreads(table, find_clusters(table))[:57]
+        >>> warn_of_spreads(unequal_ways(table, find_clusters(table)))[:57]
         'architectures differ more than threefold in how much both'
     """
-    found = [
-        str(cells.way["measure"])
-        for cells in cells_by_way(results, HalvesOfSets(None))
-        if cells.places and not is_control(str(cells.way["measure"])) and _unequal(cells, clusters)
-    ]
+    found = [str(way["measure"]) for way in ways if not is_control(str(way["measure"]))]
     if not found:
         return ""
     return (
@@ -203,20 +212,17 @@ def warn_of_spreads(results: pd.DataFrame, clusters: Clusters) -> str:
     )
 
 
-def note_spreads(found: pd.DataFrame, results: pd.DataFrame, clusters: Clusters) -> None:
+def note_spreads(found: pd.DataFrame, ways: Sequence[Mapping[str, Any]]) -> None:
     """Write beside each p-value that unequal spreads make approximate how often such a test rejects without an effect.
 
     Args:
         found: Rows of correlations.csv, whose ``note`` is added to where a row has a p-value.
-        results: Rows of a results table without duplicates.
-        clusters: Of `find_clusters`.
+        ways: Of `unequal_ways`.
     """
     scopes = {"set": ONE_SET_SPREADS, "mean_within": ALL_SETS_SPREADS}
-    for cells in cells_by_way(results, HalvesOfSets(None)):
-        if not cells.places or not _unequal(cells, clusters):
-            continue
+    for way in ways:
         for scope, rate in scopes.items():
-            own = same_way(found, cells.way) & (found["scope"] == scope) & found["p"].notna()
+            own = same_way(found, way) & (found["scope"] == scope) & found["p"].notna()
             words = f"p approximate: spreads of architectures differ, {rate.words} reject at 5 % without an effect"
             notes = found.loc[own, "note"].astype(str)
             found.loc[own, "note"] = [f"{note}; {words}" if note else words for note in notes]

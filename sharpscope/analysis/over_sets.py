@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sharpscope.analysis import permutation
-from sharpscope.analysis.clustered_tests import FEWEST_ORDERS, one_value_each
+from sharpscope.analysis.clustered_tests import FEWEST_ORDERS, one_value_each, orders_inside
 from sharpscope.analysis.confounding import n_orders
 from sharpscope.analysis.cross_half import Halves, combined
 from sharpscope.analysis.rank_correlation import (
@@ -68,9 +68,9 @@ class Ranks(NamedTuple):
 
     @property
     def n_orders(self) -> int:
-        """How many orders there are; a whole number, for those of 171 pieces pass the largest float."""
+        """How many orders there are."""
         sizes = [len(self.x)] if self.strata is None else np.unique(self.strata, return_counts=True)[1]
-        return math.prod(math.factorial(int(size)) for size in sizes)
+        return orders_inside(sizes)
 
     @property
     def testable(self) -> bool:

@@ -14,12 +14,7 @@ from sharpscope.cli.group import main
 
 @main.command()
 @click.argument("checkpoint", type=click.Path())
-@shared.arch
-@shared.model
-@shared.model_args
-@shared.bonafide_index
-@shared.weights
-@shared.allow_pickle
+@shared.opening
 @click.option(
     "--check/--no-check", default=True, help="Run the network on noise: live parameters, preflight."
 )

@@ -39,12 +39,7 @@ from sharpscope.errors import SharpscopeError
 @shared.preset
 @click.option("--m", type=int, help="Trials per group. [default: the preset's]")
 @click.option("--batch-size", type=int, help="Physical batch. [default: fitted to memory]")
-@shared.arch
-@shared.model
-@shared.model_args
-@shared.bonafide_index
-@shared.weights
-@shared.allow_pickle
+@shared.opening
 @shared.device
 @shared.dtype
 @click.option("--venue", type=click.Choice(VENUES), default="interspeech", show_default=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 from sharpscope.cli.completion import complete_architecture, complete_device, complete_preset
@@ -42,3 +45,17 @@ dtype = click.option(
     type=click.Choice(["float32", "float64"]),
     help="Of the network.",
 )
+
+
+def opening(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command every option that says how a checkpoint is opened.
+
+    Args:
+        command: What click decorates.
+
+    Returns:
+        The same with the options.
+    """
+    for option in (allow_pickle, weights, bonafide_index, model_args, model, arch):
+        command = option(command)
+    return command

@@ -31,9 +31,9 @@ def strangers(used: Sequence[str], tested: Sequence[str]) -> list[str]:
         >>> strangers(["own=train.csv", "home", "itv"], ["home=calls.csv"])[0].partition(";")[0]
         "unknown set 'itv'"
     """
-    here = {_name(spec) for spec in tested}
+    here = {name_of(spec) for spec in tested}
     lines = []
-    for name in dict.fromkeys(_name(spec) for spec in used if "=" not in spec and "://" not in spec):
+    for name in dict.fromkeys(name_of(spec) for spec in used if "=" not in spec and "://" not in spec):
         for one in name.split("+"):
             try:
                 if one not in here:
@@ -43,7 +43,19 @@ def strangers(used: Sequence[str], tested: Sequence[str]) -> list[str]:
     return lines
 
 
-def _name(spec: str) -> str:
+def name_of(spec: str) -> str:
+    """Return the name of a set as ``--sets`` takes it, without its part and its list.
+
+    Args:
+        spec: The set.
+
+    Returns:
+        The name.
+
+    Example:
+        >>> name_of("home@eval=calls.csv")
+        'home'
+    """
     return spec.partition("=")[0].partition("@")[0]
 
 

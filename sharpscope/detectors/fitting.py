@@ -79,7 +79,7 @@ class _without_random_start(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-class _shapes_alone(TorchFunctionMode):
+class _shapes_alone(_without_random_start):
     """Draw nothing where tensors have no memory: torch's draws there load a package for symbols, half a second."""
 
     def __torch_function__(
@@ -90,10 +90,9 @@ class _shapes_alone(TorchFunctionMode):
             return torch.empty(
                 *args, **{name: value for name, value in kwargs.items() if name != "generator"}
             )
-        target = args[0] if args else kwargs.get("tensor")
-        if _draws(func) or (func in _METHODS and isinstance(target, Tensor) and target.is_meta):
-            return target
-        return func(*args, **kwargs)
+        if func in _METHODS and args and args[0].is_meta:
+            return args[0]
+        return super().__torch_function__(func, types, args, kwargs)
 
 
 def _draws(func: Any) -> bool:

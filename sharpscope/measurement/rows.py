@@ -12,6 +12,7 @@ import torch
 from scipy.special import stdtrit
 
 import sharpscope
+from sharpscope.corpora.seen import name_of
 from sharpscope.detectors import Detector
 from sharpscope.measurement.one_set import OneSet, SetMeasurement
 from sharpscope.measurement.options import Options
@@ -38,7 +39,7 @@ def shared_cells(detector: Detector, draw: Draw, options: Options) -> dict[str, 
     record, facts, preset = detector.record or {}, options.facts, options.preset
     # What the same speakers, attacks and channels made is in the domain of training, though never trained on.
     seen = [*facts.trained_on, *record.get("trained_on", []), *record.get("in_domain", [])]
-    trained_on = {spec.split("=")[0].split("@")[0] for spec in seen}
+    trained_on = {name_of(spec) for spec in seen}
     own = detector.own_loss is not None
     return {
         "checkpoint": detector.name,

@@ -90,12 +90,7 @@ def groups_for_skew(values: Sequence[float], total: int, *, absolute: float = AB
     array = np.asarray(values, dtype=float)
     if np.abs(array).max() <= absolute:
         return total
-    deviations = array - array.mean()
-    spread = float(np.sqrt((deviations**2).mean()))
-    # Values that agree to nine digits have no shape: their skewness is that of rounding.
-    if spread <= 1e-9 * float(np.abs(array).max()):
-        return min(total, 2)
-    skewness = float((deviations**3).mean()) / spread**3
+    skewness = _skewness(array)
     if abs(skewness) > MOST_SKEWED:
         return total
     return min(total, max(2, math.ceil(round(COCHRAN * skewness**2, 9))))
@@ -124,12 +119,19 @@ def too_skewed(values: Sequence[float]) -> bool:
         (True, False)
     """
     n = len(values)
-    array = np.asarray(values, dtype=float)
-    spread = float(array.std()) if n > 2 else 0.0
-    if not spread > 1e-9 * float(np.abs(array).max(initial=0.0)):
+    if n < 3:
         return False
-    skewness = float(((array - array.mean()) ** 3).mean()) / spread**3
+    skewness = _skewness(np.asarray(values, dtype=float))
     return bool(COCHRAN * max(0.0, abs(skewness) - math.sqrt(6 / n)) ** 2 > n)
+
+
+def _skewness(values: np.ndarray) -> float:
+    deviations = values - values.mean()
+    spread = float(np.sqrt((deviations**2).mean()))
+    # Values that agree to nine digits have no shape: their skewness is that of rounding.
+    if spread <= 1e-9 * float(np.abs(values).max()):
+        return 0.0
+    return float((deviations**3).mean()) / spread**3
 
 
 class StoppingRule:

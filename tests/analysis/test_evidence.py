@@ -7,7 +7,7 @@ from results_tables import make_results
 
 from sharpscope.analysis.clustered_tests import joint_test
 from sharpscope.analysis.clusters import find_clusters
-from sharpscope.analysis.evidence import COLUMNS, evidence_rows, level_of_evidence, note_spreads
+from sharpscope.analysis.evidence import COLUMNS, evidence_rows, level_of_evidence, note_spreads, unequal_ways
 from sharpscope.errors import UsageError
 from sharpscope.results.measured_rates import ONE_SET_SPREADS
 
@@ -74,7 +74,7 @@ def test_unequal_spreads_are_said_beside_each_p_value() -> None:
         (alike, "seen"),
     ):
         found = pd.DataFrame(rows)
-        note_spreads(found, results, find_clusters(results))
+        note_spreads(found, unequal_ways(results, find_clusters(results)))
         assert found["note"][0].startswith("seen")
         assert found["note"][0].endswith(ends)
         assert found["note"][1] == ""

@@ -193,11 +193,16 @@ def rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
+def _directions(state: Mapping[str, Tensor]) -> Tensor | None:
+    """Return the directions of an angular head, under either of its published names; None without one."""
+    return state.get("m_a_softmax.0.weight", state.get("m_angle.0.weight"))
+
+
 def _margin(state: Mapping[str, Tensor], recurrent: bool) -> str | None:
     """Tell the margin from the widths; None for one that is not known (P2SGrad is not)."""
     last = state.get("m_output_act.0.weight" if recurrent else "m_output_act.0.3.weight")
     before = state.get("m_output_act.0.1.weight")
-    directions = state.get("m_a_softmax.0.weight", state.get("m_angle.0.weight"))
+    directions = _directions(state)
     if last is None or last.dim() != 2:
         return None
     if recurrent or directions is None:
@@ -224,7 +229,7 @@ def relative(state: Mapping[str, Tensor]) -> str:
         Wang and Yamagishi (2021).
     """
     last = state.get("m_output_act.0.3.weight", state.get("m_output_act.0.weight"))
-    directions = state.get("m_a_softmax.0.weight", state.get("m_angle.0.weight"))
+    directions = _directions(state)
     if last is None or directions is None or directions.shape != (64, 2) or len(last) != 64:
         return ""
     return (
