@@ -95,8 +95,10 @@ def test_only_what_takes_long_is_spoken_of(capsys: pytest.CaptureFixture[str]) -
 def test_an_interrupt_is_answered_while_the_main_thread_computes() -> None:
     # A hash of many rounds holds the main thread as a convolution does: nothing of Python runs there meanwhile.
     code = (
-        "import hashlib, sys\n"
+        "import hashlib, signal, sys\n"
         "from sharpscope.progress import progress\n"
+        # As in a terminal: what a shell starts in the background ignores interrupts, and so do its children.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with progress(1, show=True):\n"
         "    print('ready', file=sys.stderr, flush=True)\n"
         "    hashlib.pbkdf2_hmac('sha256', b'a', b'b', 200_000_000)\n"
