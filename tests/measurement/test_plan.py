@@ -1,5 +1,6 @@
 """A plan counts the passes that a measurement takes, adds up their time, and says what its memory is made of."""
 
+import statistics
 import subprocess
 import sys
 from typing import Any
@@ -131,12 +132,19 @@ print(found.costs[0]["bytes"] if found.costs else peak)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read from /proc")
 def test_memory_of_a_plan_is_the_peak_of_the_measurement_within_15_per_cent() -> None:
-    """Activations weigh here: 300 MB beside as much for the program itself."""
+    """Activations weigh here: 300 MB beside as much for the program itself.
+
+    The peak of one and the same measurement varies by 7 per cent: threads that decode ask the C library for memory
+    between the blocks of activations, now earlier, now later. Hence the middle of three runs of each.
+    """
     planned, peak = (
-        int(
-            subprocess.run(
-                [sys.executable, "-c", PROGRAM, what], capture_output=True, check=True, text=True
-            ).stdout
+        statistics.median(
+            int(
+                subprocess.run(
+                    [sys.executable, "-c", PROGRAM, what], capture_output=True, check=True, text=True
+                ).stdout
+            )
+            for _ in range(3)
         )
         for what in ("plan", "run")
     )
