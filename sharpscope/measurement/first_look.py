@@ -40,6 +40,7 @@ from sharpscope.measures.precision import exact_arithmetic, global_switches
 
 # Activations that may be saved for one backward. Fixed on a CPU, so that a machine's free memory does not
 # change the physical batch and with it the last digits; on a GPU a share of all its memory, free or not.
+# Copies of large weights come out of the same 2 GiB, so that such a detector takes less than five copies in all.
 CPU_ACTIVATION_BYTES = 2 * 1024**3
 SHARE_OF_GPU = 0.6
 # Copies of the weights that a measurement holds beside activations: weights, trained values, gradient, two steps.
@@ -261,11 +262,12 @@ def fitted_batch(module: nn.Module, saved_bytes: int, m: int, device: torch.devi
     Returns:
         Trials, from 1 to m.
     """
-    room = CPU_ACTIVATION_BYTES
+    weights = sum(p.numel() * p.element_size() for p in module.parameters())
     if device.type == "cuda":
-        weights = sum(p.numel() * p.element_size() for p in module.parameters())
         total = torch.cuda.get_device_properties(device).total_memory
         room = int(SHARE_OF_GPU * (total - WEIGHT_COPIES * weights))
+    else:
+        room = max(CPU_ACTIVATION_BYTES - 3 * weights, weights // 2)
     fitting = max(1, min(m, room // max(saved_bytes, 1)))
     return math.ceil(m / math.ceil(m / fitting))
 

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import torch
 from results_tables import make_results
 
@@ -82,3 +84,45 @@ def test_published_weights_are_taken_once_and_others_named(
     assert f"{tmp_path / 'b.pt'} gives the same logits as {tmp_path / 'a.pt'}" in said
     assert "page.pth" in said
     assert "README" not in said
+
+
+SCRIPT = """
+import torch
+from torch.func import functional_call, grad
+from tqdm import tqdm
+from utils import get_model, set_seed
+
+def compute_m_sharpness(model, dataloader, criterion, rho, device, adaptive=False):
+    rises = trials = 0.0
+    for waves, labels in tqdm(dataloader):
+        at = {name: weight.detach() for name, weight in model.named_parameters()}
+        loss = lambda weights: criterion(functional_call(model, weights, (waves,))[0], labels)
+        scales = {name: weight.abs() if adaptive else torch.ones_like(weight) for name, weight in at.items()}
+        slopes = {name: scales[name] * slope for name, slope in grad(loss)(at).items()}
+        length = sum((slope**2).sum() for slope in slopes.values()).sqrt()
+        moved = {name: at[name] + rho * scales[name] * slopes[name] / length for name in at}
+        rises += len(labels) * float(loss(moved) - loss(at))
+        trials += len(labels)
+    return rises / trials
+"""
+
+
+def test_the_published_script_is_run_beside_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script of the published one's name and arguments, written anew; ten trials, so the last batch is smaller."""
+    (tmp_path / "script").mkdir()
+    (tmp_path / "script" / "compute_sharp.py").write_text(SCRIPT)
+    torch.manual_seed(0)
+    record = {"arch": "tiny", "spec": {"n_samples": 4000}}
+    write_checkpoint(tmp_path / "a.pt", build("tiny").state_dict(), record)
+    rng = np.random.default_rng(0)
+    for place in range(10):
+        soundfile.write(tmp_path / f"{place}.wav", 0.1 * rng.standard_normal(3000 + 300 * place), 16_000)
+    lines = [f"{place}.wav,{'bonafide' if place % 3 else 'spoof'}\n" for place in range(10)]
+    (tmp_path / "trials.csv").write_text("file,label\n" + "".join(lines))
+    parity = module("parity", "run", monkeypatch)
+    found = parity.compare(tmp_path / "a.pt", tmp_path / "trials.csv", tmp_path / "script", 4, [0.5, 0.05])
+    assert list(found["measure"] + found["rho"].astype(str)) == ["sam0.5", "sam0.05", "asam0.5", "asam0.05"]
+    assert found["published script"].min() > 1e-4
+    assert found["relative difference"].max() < 1e-3

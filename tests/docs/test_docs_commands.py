@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,6 +124,16 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _measured() -> None:
+    """The table that pages take for granted, in the folder at hand, made by whichever test needs it first."""
+    if not Path("results.csv").exists():
+        sets = ",".join(f"{name}=eval_{name}.csv" for name in ("seen", "unseen", "codec", "lang"))
+        start = ["measure", *sorted(glob.glob("checkpoints/*.pt")), "--sets", sets, "--quiet"]
+        done = CliRunner().invoke(main, [*start, "--m", "8", "--rho", "0.01,0.05"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        assert len(pd.read_csv("results.csv")) > 100
+
+
 def test_the_pages_show_commands() -> None:
     assert sum(len(commands(page)) for page in PAGES) > 25
 
@@ -133,12 +144,7 @@ def test_every_command_of_a_page_runs(page: Path, sandbox: Path, monkeypatch: py
     monkeypatch.setenv("SHARPSCOPE_CACHE", str(sandbox / "cache"))
     monkeypatch.setenv("SHARPSCOPE_DATA", str(sandbox / "corpora"))
     runner = CliRunner()
-    if not (sandbox / "results.csv").exists():
-        sets = ",".join(f"{name}=eval_{name}.csv" for name in ("seen", "unseen", "codec", "lang"))
-        start = ["measure", *sorted(glob.glob("checkpoints/*.pt")), "--sets", sets, "--quiet"]
-        done = runner.invoke(main, [*start, "--m", "8", "--rho", "0.01,0.05"], catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-        assert len(pd.read_csv("results.csv")) > 100
+    _measured()
     for line in commands(page):
         words = shlex.split(line)[1:]
         words = [str(sandbox / "corpora") if word == "/corpora" else word for word in words]
@@ -153,3 +159,18 @@ def test_every_command_of_a_page_runs(page: Path, sandbox: Path, monkeypatch: py
             words = words[: words.index("--template") + 1]
         done = runner.invoke(main, words, catch_exceptions=False)
         assert done.exit_code == 0, f"{line}\n{done.output}"
+
+
+def test_the_gallery_draws_into_axes_of_ones_own(sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sandbox)
+    _measured()
+    page = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    try:
+        assert [len(ax.collections) > 0 or len(ax.lines) > 6 for ax in found["axes"]] == [True] * 4
+        assert [len(part) for _, part in found["rows"].groupby("set")] == [6] * 4
+        assert Path("mine.pdf").read_bytes().startswith(b"%PDF")
+    finally:
+        plt.close(found["drawing"])

@@ -407,11 +407,22 @@ def test_nan_fails_every_guard(guard: str) -> None:
 def test_the_physical_batch_depends_on_network_m_and_device_only_and_comes_in_equal_parts() -> None:
     network = Sound()
     device = torch.device("cpu")
-    per_trial = looking.CPU_ACTIVATION_BYTES // 25
+    weights = sum(p.numel() * p.element_size() for p in network.parameters())
+    per_trial = (looking.CPU_ACTIVATION_BYTES - 3 * weights) // 25
     assert fitted_batch(network, per_trial, 32, device) == 16
     assert fitted_batch(network, per_trial, 24, device) == 24
     assert fitted_batch(network, 1, 32, device) == 32
     assert fitted_batch(network, 10**15, 32, device) == 1
+
+
+@pytest.mark.parametrize(("millions", "expected"), [(60, 7), (316, 3), (2000, 16)])
+def test_a_large_detector_takes_less_than_five_copies_of_its_weights(millions: int, expected: int) -> None:
+    """Four are the weights, the trained values and two gradients: activations get half a copy, or 2 GiB with all."""
+    network = nn.Linear(1_000_000, millions, bias=False, device="meta")
+    weights, per_trial = 4_000_000 * millions, 180 * 2**20
+    batch = fitted_batch(network, per_trial, 32, torch.device("cpu"))
+    assert batch == expected
+    assert 4 * weights + batch * per_trial <= max(4.5 * weights, 2 * 2**30 + weights)
 
 
 def test_weights_are_not_counted_as_activations() -> None:
