@@ -144,8 +144,8 @@ def read_recipe(path: str | Path, *, beside: Path | None = None) -> Recipe:
     beside = beside or path.parent
     if recipe["model"]["init"]:
         recipe["model"]["init"] = str((beside / recipe["model"]["init"]).resolve())
-    if (beside / recipe["model"]["frontend"]).is_file():
-        recipe["model"]["frontend"] = str((beside / recipe["model"]["frontend"]).resolve())
+    if recipe["model"]["frontend"] and (beside / recipe["model"]["frontend"]).exists():
+        recipe["model"]["frontend"] = str((beside / recipe["model"]["frontend"]).absolute())
     data = recipe["data"]
     for name in ("train", "dev", "tested_on", "in_domain"):
         data[name] = [_beside(beside, spec) for spec in data[name]]

@@ -83,7 +83,8 @@ def pretrained(name: str, beside: Path) -> Path:
     if path.is_dir():
         path = next((path / one for one in WEIGHTS if (path / one).is_file()), path)
     if path.is_file():
-        return path.resolve()
+        # Not resolved: in the hub's cache a link leads away from the configuration that lies beside it.
+        return path.absolute()
     snapshots = hub_cache() / f"models--{name.replace('/', '--')}" / "snapshots"
     found = [file for weights in WEIGHTS for file in sorted(snapshots.glob(f"*/{weights}"))]
     if found:

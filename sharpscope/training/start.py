@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sharpscope.detectors import ARCHITECTURES, build
-from sharpscope.detectors.architectures.ssl import PREFIXES, frontend_arguments, split_frontend
+from sharpscope.detectors.architectures.ssl import HEADS, PREFIXES, frontend_arguments, split_frontend
 from sharpscope.detectors.fitting import fill
 from sharpscope.detectors.reading import Checkpoint, read_checkpoint
 from sharpscope.errors import SharpscopeError, UsageError, unknown_name
@@ -18,6 +19,15 @@ from sharpscope.training.shelf import pretrained as find_pretrained
 
 # What transformers' classes with a head put before the names of the front-end.
 WRAPPERS = ("wav2vec2.", "hubert.", "wavlm.")
+# What a configuration of transformers says of a front-end and its tensors do not.
+CONFIGURED = (
+    "num_attention_heads",
+    "conv_stride",
+    "do_stable_layer_norm",
+    "hidden_act",
+    "feat_extract_activation",
+    "layer_norm_eps",
+)
 
 
 def start(recipe: Recipe) -> nn.Module:
@@ -35,12 +45,11 @@ def start(recipe: Recipe) -> nn.Module:
     model = recipe["model"]
     if model["arch"] not in ARCHITECTURES:
         raise unknown_name("architecture", model["arch"], ARCHITECTURES)
-    pretrained = _pretrained(find_pretrained(model["frontend"], Path())) if model["frontend"] else {}
-    if pretrained:
-        sizes = frontend_arguments(pretrained)
-        if sizes is None:
-            raise UsageError(f"model.frontend: {model['frontend']} is no wav2vec 2.0, HuBERT or WavLM")
-        model["args"] = {**sizes, **model["args"]}
+    pretrained: dict[str, Tensor] = {}
+    if model["frontend"]:
+        file = find_pretrained(model["frontend"], Path())
+        pretrained = _pretrained(file)
+        model["args"] = {**_sizes(pretrained, file, model), **model["args"]}
     torch.manual_seed(recipe.seed)
     try:
         network = build(model["arch"], model["args"])
@@ -97,6 +106,41 @@ def _pretrained(path: Path) -> dict[str, Tensor]:
             state = {name.removeprefix(wrapper): t for name, t in state.items() if name.startswith(wrapper)}
     frontend, _ = split_frontend({f"{PREFIXES[0]}{name}": tensor for name, tensor in state.items()})
     return frontend
+
+
+def _sizes(frontend: dict[str, Tensor], file: Path, model: dict[str, Any]) -> dict[str, Any]:
+    """Tell how a front-end is built: from its tensors, and what they leave open from the configuration beside them."""
+    sizes = frontend_arguments(frontend)
+    if sizes is None:
+        raise UsageError(f"model.frontend: {model['frontend']} is no wav2vec 2.0, HuBERT or WavLM")
+    said = _configuration(file.with_name("config.json"), sizes)
+    known = said or model["args"].keys() & {"num_attention_heads"} or sizes["kind"] == "wavlm"
+    if not known and sizes["hidden_size"] not in HEADS:
+        raise UsageError(
+            f"model.frontend: {model['frontend']} is {sizes['hidden_size']} wide, which no published front-end is, "
+            "and its tensors do not tell the number of attention heads; lay its config.json beside it, or set "
+            "num_attention_heads in [model.args]"
+        )
+    return {**sizes, **said}
+
+
+def _configuration(file: Path, sizes: dict[str, Any]) -> dict[str, Any]:
+    """Read what a configuration of transformers adds; empty where there is none, or one of another network."""
+    if not file.is_file():
+        return {}
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"model.frontend: {file}: the configuration cannot be read ({error})") from error
+    if not isinstance(config, dict) or "num_attention_heads" not in config:
+        return {}
+    for name in ("hidden_size", "num_hidden_layers", "intermediate_size"):
+        if config.get(name, sizes[name]) != sizes[name]:
+            raise UsageError(
+                f"model.frontend: {file} says {name} {config[name]} and the weights beside it have {sizes[name]}; "
+                "one of the two is of another model"
+            )
+    return {name: config[name] for name in CONFIGURED if name in config}
 
 
 def _fill_frontend(network: nn.Module, state: dict[str, Tensor], model: dict[str, Any]) -> None:

@@ -17,8 +17,9 @@ from sharpscope.devices import Share
 from sharpscope.errors import UsageError
 from sharpscope.training.frontend import AUTHORS, parameter_groups, prepare
 from sharpscope.training.optimizer import make_optimizer
-from sharpscope.training.recipe import Recipe
+from sharpscope.training.recipe import Recipe, read_recipe
 from sharpscope.training.run import Training
+from sharpscope.training.start import start
 from sharpscope.training.train import train
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
@@ -179,3 +180,69 @@ def _killed(recipe: Recipe, folder: Path, after: int) -> None:
 
     run._step = until  # type: ignore[method-assign]
     run.run(show_progress=False)
+
+
+def saved(folder: Path) -> nn.Module:
+    """A wav2vec 2.0 of which the tensors do not tell heads, strides, activations, the place and the floor of norms."""
+    from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+    torch.manual_seed(1)
+    odd = {"conv_stride": [5, 2, 2, 2, 2, 2, 1], "hidden_act": "relu", "feat_extract_activation": "silu"}
+    config = Wav2Vec2Config(**SMALL, **odd, do_stable_layer_norm=True, layer_norm_eps=1e-3)
+    network: nn.Module = Wav2Vec2Model(config).eval()
+    network.save_pretrained(folder)  # type: ignore[operator]
+    return network
+
+
+def linked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The hub's cache: a snapshot of links to files that are named by their hashes and lie elsewhere."""
+    cache = folder.parent / "hub" / "models--lab--small"
+    (cache / "blobs").mkdir(parents=True)
+    (cache / "snapshots" / "abc").mkdir(parents=True)
+    for place, file in enumerate(sorted(folder.iterdir())):
+        file.rename(cache / "blobs" / str(place))
+        (cache / "snapshots" / "abc" / file.name).symlink_to(cache / "blobs" / str(place))
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache.parent))
+    return str(cache / "snapshots" / "abc" / "model.safetensors")
+
+
+@pytest.mark.parametrize("named", ["folder", "file", "hub", "file of the hub", "beside"])
+def test_a_front_end_computes_what_its_configuration_says(
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "small"
+    original = saved(folder)
+    name = {"file": str(folder / "model.safetensors"), "hub": "lab/small", "beside": "small"}.get(
+        named, str(folder)
+    )
+    if "hub" in named:
+        file = linked(folder, monkeypatch)
+        name = file if named.startswith("file") else name
+    (tmp_path / "recipe.toml").write_text(f'[model]\narch = "ssl-linear"\nfrontend = "{name}"\n')
+    network = start(read_recipe(tmp_path / "recipe.toml")).eval()
+    waves = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 4000)).astype(np.float32))
+    with torch.no_grad():
+        found = network.frontend(waves).last_hidden_state  # type: ignore[operator]
+        assert found.shape == original(waves).last_hidden_state.shape
+        torch.testing.assert_close(found, original(waves).last_hidden_state, rtol=1e-5, atol=1e-6)
+
+
+def test_what_no_file_tells_is_asked_for(tmp_path: Path) -> None:
+    saved(tmp_path)
+    config = tmp_path / "config.json"
+    recipe = Recipe({"model": {"arch": "ssl-linear", "frontend": str(tmp_path)}})
+    text = config.read_text()
+    for wrong, said in (
+        (text.replace('"hidden_size": 32', '"hidden_size": 48'), "another model"),
+        ("{", "read"),
+    ):
+        config.write_text(wrong)
+        with pytest.raises(UsageError, match=said):
+            start(copy.deepcopy(recipe))
+    config.unlink()
+    with pytest.raises(
+        UsageError, match=r"attention heads; lay its config\.json beside it, or set num_attention"
+    ):
+        start(copy.deepcopy(recipe))
+    recipe["model"]["args"] = {"num_attention_heads": 4}
+    assert start(recipe).frontend.config.num_attention_heads == 4  # type: ignore[union-attr]

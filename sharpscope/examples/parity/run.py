@@ -33,7 +33,10 @@ def published_function(folder: Path) -> Callable[..., float]:
     empty, bar = types.ModuleType("utils"), types.ModuleType("tqdm")
     empty.__dict__["__getattr__"] = lambda name: None
     bar.__dict__["tqdm"] = lambda batches: batches
-    with mock.patch.dict(sys.modules, {"utils": empty, "tqdm": bar}), mock.patch("sys.path", [str(folder), *sys.path]):
+    with (
+        mock.patch.dict(sys.modules, {"utils": empty, "tqdm": bar}),
+        mock.patch("sys.path", [str(folder), *sys.path]),
+    ):
         function: Callable[..., float] = importlib.import_module("compute_sharp").compute_m_sharpness
     return function
 
