@@ -41,6 +41,8 @@ class Architecture(NamedTuple):
             folder; None when nothing does.
         relative: Returns a sentence about a file that is nearly of it, where that is a published network that is not
             built in; "" for all others.
+        answered: A constructor argument and the assumption of `spec` that it leaves no room for, where a record or a
+            user gives it; None where no assumption is about an argument.
     """
 
     build: Callable[..., nn.Module]
@@ -54,3 +56,4 @@ class Architecture(NamedTuple):
     asked: tuple[str, tuple[str, ...]] | None = None
     hint: Callable[[Mapping[str, Tensor], str], tuple[str, str] | None] | None = None
     relative: Callable[[Mapping[str, Tensor]], str] | None = None
+    answered: tuple[str, str] | None = None

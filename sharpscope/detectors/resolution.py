@@ -93,7 +93,9 @@ def resolve(
     state = entry.rename(checkpoint.state)
     network = _build(entry, arch, final, state, checkpoint, told_by_user=reason == NAMED or bool(arguments))
     decisions += _never_used(checkpoint.state, state)
-    spec = dataclasses.replace(entry.spec, assumptions=(*assumed, *entry.spec.assumptions))
+    argument, answered = entry.answered or ("", "")
+    left = [line for line in entry.spec.assumptions if argument not in given or line != answered]
+    spec = dataclasses.replace(entry.spec, assumptions=(*assumed, *left))
     return Resolution(network, state, spec, tuple(decisions))
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from sharpscope.detectors import build
-from sharpscope.detectors.reading import read_checkpoint
+from sharpscope.detectors import build, load_detector
+from sharpscope.detectors.reading import read_checkpoint, write_checkpoint
 from sharpscope.devices import Share
 from sharpscope.errors import UsageError
 from sharpscope.training.frontend import AUTHORS, parameter_groups, prepare
@@ -246,3 +246,12 @@ def test_what_no_file_tells_is_asked_for(tmp_path: Path) -> None:
         start(copy.deepcopy(recipe))
     recipe["model"]["args"] = {"num_attention_heads": 4}
     assert start(recipe).frontend.config.num_attention_heads == 4  # type: ignore[union-attr]
+
+
+def test_what_a_record_tells_is_not_called_assumed(tmp_path: Path) -> None:
+    _, network = made()
+    write_checkpoint(tmp_path / "bare.pt", network.state_dict(), {})
+    write_checkpoint(tmp_path / "told.pt", network.state_dict(), {"arch": "ssl-linear", "arch_args": SMALL})
+    bare, told = (load_detector(tmp_path / name).spec.assumptions for name in ("bare.pt", "told.pt"))
+    assert [line for line in bare if line.startswith("attention heads")]
+    assert not [line for line in told if line.startswith("attention heads")]

@@ -13,7 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from sharpscope.detectors.architecture import Architecture
-from sharpscope.detectors.architectures.ssl import ASSUMED, SslDetector, frontend_arguments, split_frontend
+from sharpscope.detectors.architectures.ssl import (
+    ANSWERED,
+    ASSUMED,
+    SslDetector,
+    frontend_arguments,
+    split_frontend,
+)
 from sharpscope.detectors.spec import DetectorSpec
 
 ROOT = "Nested_Res2Net_TDNN"
@@ -197,5 +203,6 @@ ENTRIES = {
         "Self-supervised front-end, Nes2Net-X",
         "Liu et al. (2025)",
         f"`ssl_model.*`, `{ROOT}.*`",
+        answered=ANSWERED,
     ),
 }

@@ -50,6 +50,8 @@ ASSUMED = (
     "attention heads, strides and the place of the layer norms assumed from the sizes (not in the weights)",
     "bona fide assumed at index 1",
 )
+# A record of the trainer has every argument of the front-end.
+ANSWERED = ("num_attention_heads", ASSUMED[0])
 
 
 def import_transformers() -> Any:

@@ -21,7 +21,13 @@ from sharpscope.detectors.architecture import Architecture
 from sharpscope.detectors.architectures.aasist import Block, GraphClassifier
 from sharpscope.detectors.architectures.conformer import ConformerHead, conformer_arguments
 from sharpscope.detectors.architectures.mamba import MambaHead, mamba_arguments
-from sharpscope.detectors.architectures.ssl import ASSUMED, SslDetector, frontend_arguments, split_frontend
+from sharpscope.detectors.architectures.ssl import (
+    ANSWERED,
+    ASSUMED,
+    SslDetector,
+    frontend_arguments,
+    split_frontend,
+)
 from sharpscope.detectors.spec import DetectorSpec
 
 
@@ -174,7 +180,9 @@ def _entry(
 
     summary, reference, signature = words
     conventions = DetectorSpec(name, assumptions=ASSUMED, **spec)
-    return Architecture(build, recognise, _read, conventions, summary, reference, signature)
+    return Architecture(
+        build, recognise, _read, conventions, summary, reference, signature, answered=ANSWERED
+    )
 
 
 ENTRIES = {

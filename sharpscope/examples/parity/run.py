@@ -63,7 +63,7 @@ def batches(trials: Path, samples: int, m: int) -> list[tuple[Tensor, Tensor]]:
         waves.append(np.resize(wave[:samples], samples))
     stacked = torch.from_numpy(np.stack(waves))
     labels = torch.tensor((table["label"] == "bonafide").astype(int).to_numpy())
-    return list(zip(stacked.split(m), labels.split(m), strict=True))
+    return list(zip(torch.split(stacked, m), torch.split(labels, m), strict=True))
 
 
 def compare(checkpoint: Path, trials: Path, script: Path, m: int, rho: list[float]) -> pd.DataFrame:

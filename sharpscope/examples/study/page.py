@@ -102,7 +102,8 @@ def _made(everything: pd.DataFrame, results: pd.DataFrame, minutes: pd.Series) -
     stages = ", ".join(f"{stage} {value:.0f}" for stage, value in minutes.items())
     return (
         f"{everything['sha256'].nunique()} detectors: "
-        f"{', '.join(f'{arch} ({size:,} parameters)' for arch, size in sizes.items())}; {', '.join(METHODS)}; "
+        f"{', '.join(f'{arch} ({size:,} parameters)' for arch, size in sizes.items())}; "
+        f"{', '.join(m for m in METHODS if m in set(everything['recipe']))}; "
         f"{len(SETTINGS)} settings (learning rates {', '.join(_rates())}, each with and without augmentation), a seed "
         f"each: {', '.join(map(str, SETTINGS))}. Minutes: {stages}; {minutes.sum():.0f} in all. sharpscope "
         f"{sharpscope.__version__}, torch {torch.__version__}, Python {platform.python_version()}. "
