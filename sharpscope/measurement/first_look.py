@@ -42,6 +42,7 @@ from sharpscope.measures.precision import exact_arithmetic, global_switches
 # change the physical batch and with it the last digits; on a GPU a share of all its memory, free or not.
 # Copies of large weights come out of the same 2 GiB, so that such a detector takes less than five copies in all.
 CPU_ACTIVATION_BYTES = 2 * 1024**3
+SHARE_OF_WEIGHTS = 0.65
 SHARE_OF_GPU = 0.6
 # Copies of the weights that a measurement holds beside activations: weights, trained values, gradient, two steps.
 WEIGHT_COPIES = 5
@@ -267,7 +268,7 @@ def fitted_batch(module: nn.Module, saved_bytes: int, m: int, device: torch.devi
         total = torch.cuda.get_device_properties(device).total_memory
         room = int(SHARE_OF_GPU * (total - WEIGHT_COPIES * weights))
     else:
-        room = max(CPU_ACTIVATION_BYTES - 3 * weights, weights // 2)
+        room = max(CPU_ACTIVATION_BYTES - 3 * weights, int(SHARE_OF_WEIGHTS * weights))
     fitting = max(1, min(m, room // max(saved_bytes, 1)))
     return math.ceil(m / math.ceil(m / fitting))
 

@@ -34,7 +34,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "swad": {"schedule.average": "swad", "schedule.average_from": 0},
 }
 # Those that a study of an hour has room for.
-CORE = (BASELINE, "sam0.02", "sam0.05", "asam0.05", "gsam0.02", "lawa", "swad")
+CORE = (BASELINE, "sam0.02", "sam0.05", "asam0.05", "lawa", "swad")
 PLAIN: dict[str, Any] = {}
 AUGMENTED = {"augment.noise": 0.3, "augment.room": 0.3}
 # Learning rates apart: detectors that differ little leave nothing to correlate but noise.

@@ -2,7 +2,7 @@
 
     sharpscope examples study my_study            # copies these files
     python my_study/run.py                        # fetches speech, builds sets, trains, measures, writes study/
-    python my_study/run.py --all                  # all eleven methods of training: 132 detectors instead of 84
+    python my_study/run.py --all                  # all eleven methods of training: 132 detectors instead of 72
     python my_study/run.py --only 3               # a trial run of three detectors
 
 What is done is skipped, so that a run that was stopped goes on: each set, each detector, each row.
