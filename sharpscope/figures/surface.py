@@ -26,6 +26,8 @@ AXIS_WORDS = {
     "sam": "steepest ascent, radius ρ",
 }
 NUMBERED = ("first", "second")
+# Inches from which the letters of a surface need but a small part of its panel.
+WIDE = 3.0
 COLUMNS = ("checkpoint", "sha256", "set", "subset", "x_axis", "y_axis", "seed", "x", "y", "loss")
 
 
@@ -195,7 +197,8 @@ def surface(table: pd.DataFrame, ax: Axes3D, *, levels: np.ndarray | None = None
             gid="trained",
         )
     ax.set_zlim(low, high)
-    ax.set_box_aspect((1, 1, 0.72), zoom=0.81)
+    # Letters keep their size, so a narrow panel leaves them more of its room.
+    ax.set_box_aspect((1, 1, 0.72), zoom=0.96 if _wide(ax) else 0.84)
     # In units of the letters, so that labels keep clear of ticks in every venue; 3.5 points are inside the axis.
     near, far = 0.35 * size - 5.5, 1.3 * size - 14.5
     ax.tick_params(pad=near, labelsize=size)
@@ -211,6 +214,12 @@ def surface(table: pd.DataFrame, ax: Axes3D, *, levels: np.ndarray | None = None
         "log10 loss (nats)" if logarithmic else "loss (nats)", labelpad=far + 0.6 * size, fontsize=size
     )
     return ax
+
+
+def _wide(ax: Axes) -> bool:
+    spec, figure = ax.get_subplotspec(), ax.get_figure(root=True)
+    columns = spec.get_gridspec().ncols if spec is not None else 1
+    return figure is None or bool(figure.get_figwidth() / columns > WIDE)
 
 
 def _at_origin(x: np.ndarray, y: np.ndarray, height: np.ndarray) -> float:
@@ -308,7 +317,8 @@ def _panels(table: pd.DataFrame, where: style.Venue, kind: str, levels: np.ndarr
     columns = len(names) if several and len(names) in (2, 3, 4) else min(len(keys), 3)
     rows = math.ceil(len(keys) / columns)
     width = where.column if len(keys) == 1 else where.text
-    tall = 0.8 if kind == "surface" else 0.85
+    flat = 0.66 if width / columns > WIDE else 0.74
+    tall = flat if kind == "surface" else 0.85
     figure = panels.new_figure(width, rows * (width / columns * tall + 0.25))
     last = None
     for i, (panel, name) in enumerate(keys):
@@ -318,7 +328,7 @@ def _panels(table: pd.DataFrame, where: style.Venue, kind: str, levels: np.ndarr
         if kind == "surface":
             ax3 = figure.add_subplot(rows, columns, i + 1, projection="3d")
             surface(part, ax3, levels=levels)
-            ax3.set_title(title, loc="left", fontweight="bold")
+            ax3.set_title(title, loc="left", fontweight="bold", y=0.93)
             continue
         ax = figure.add_subplot(rows, columns, i + 1)
         contour(part, ax, levels=levels)

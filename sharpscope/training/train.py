@@ -294,6 +294,7 @@ def train_all(
         worker_processes(jobs, _take_place, (places,)) as pool,
     ):
         folder = Path(out)
+        before = {name for name, one in recipes.items() if finished(folder / name, one) is not None}
         runs = {name: pool.submit(_one, one, folder / name, force) for name, one in recipes.items()}
         for name, future in runs.items():
             meter.describe(name)
@@ -305,7 +306,8 @@ def train_all(
                 failed.append(
                     f"{name}: a process was killed, perhaps for memory; fewer --jobs, and give it again"
                 )
-            meter.advance(1)
+            # What an earlier call has done says nothing about how long the rest will take.
+            (meter.skip if name in before else meter.advance)(1)
     if failed:
         more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
         raise SharpscopeError(

@@ -1,8 +1,10 @@
 """What may go wrong around a run ends in one line; what a recipe says about batches, masks and averages is done."""
 
+import importlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from sharpscope.cli import main
 from sharpscope.detectors.reading import read_checkpoint
 from sharpscope.devices import Share
 from sharpscope.errors import SharpscopeError, UsageError
+from sharpscope.progress import Meter
 from sharpscope.training.check import check
 from sharpscope.training.data import order_of
 from sharpscope.training.recipe import Recipe, read_recipe, toml
@@ -189,3 +192,21 @@ def test_fp16_that_overflows_in_the_forward_pass_names_bf16(tmp_path: Path, reci
     assert 'Take run.amp = "bf16"' in run._diverged(float("inf"))
     run = Training(Recipe(recipe_for()), tmp_path / "run", Share())
     assert "bf16" not in run._diverged(float("inf"))
+
+
+def test_runs_of_an_earlier_call_are_no_speed(
+    tmp_path: Path, recipe_for: Sections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A grid that goes on said that the rest takes seconds: what it found done had taken none."""
+    made = {str(epochs): Recipe(recipe_for(schedule__epochs=epochs)) for epochs in (1, 2)}
+    train_all({"1": made["1"]}, tmp_path, show_progress=False)
+    meters: list[Meter] = []
+
+    @contextmanager
+    def watched(total: int, unit: str, **_: Any) -> Iterator[Meter]:
+        meters.append(Meter(total, unit, None, quiet=True))
+        yield meters[0]
+
+    monkeypatch.setattr(importlib.import_module("sharpscope.training.train"), "progress", watched)
+    train_all(made, tmp_path)
+    assert (meters[0].done, meters[0].found) == (2, 1)
