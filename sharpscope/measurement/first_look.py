@@ -42,7 +42,7 @@ from sharpscope.measures.precision import exact_arithmetic, global_switches
 # change the physical batch and with it the last digits; on a GPU a share of all its memory, free or not.
 # Copies of large weights come out of the same 2 GiB, so that such a detector takes less than five copies in all.
 CPU_ACTIVATION_BYTES = 2 * 1024**3
-SHARE_OF_WEIGHTS = 0.65
+SHARE_OF_WEIGHTS = 0.5
 SHARE_OF_GPU = 0.6
 # Copies of the weights that a measurement holds beside activations: weights, trained values, gradient, two steps.
 WEIGHT_COPIES = 5

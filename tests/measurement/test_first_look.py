@@ -415,14 +415,14 @@ def test_the_physical_batch_depends_on_network_m_and_device_only_and_comes_in_eq
     assert fitted_batch(network, 10**15, 32, device) == 1
 
 
-@pytest.mark.parametrize(("millions", "expected"), [(60, 7), (316, 4), (2000, 16)])
+@pytest.mark.parametrize(("millions", "expected"), [(60, 7), (316, 3), (2000, 16)])
 def test_a_large_detector_takes_less_than_five_copies_of_its_weights(millions: int, expected: int) -> None:
-    """Four are the weights, the trained values and two gradients: activations get .65 of a copy, or 2 GiB with all."""
+    """Four are the weights, the trained values and two gradients: activations get half a copy, or 2 GiB with all."""
     network = nn.Linear(1_000_000, millions, bias=False, device="meta")
     weights, per_trial = 4_000_000 * millions, 180 * 2**20
     batch = fitted_batch(network, per_trial, 32, torch.device("cpu"))
     assert batch == expected
-    assert 4 * weights + batch * per_trial <= max(4.65 * weights, 2 * 2**30 + weights)
+    assert 4 * weights + batch * per_trial <= max(4.5 * weights, 2 * 2**30 + weights)
 
 
 def test_weights_are_not_counted_as_activations() -> None:
