@@ -2,6 +2,7 @@
 
 import shlex
 
+import click
 import pytest
 
 from docs_build.gallery import PAGE, PICTURES, commands, pictures, with_table
@@ -24,7 +25,9 @@ def test_every_command_of_the_gallery_parses() -> None:
     assert len(found) > 15
     for line in found:
         name, *words = shlex.split(line)[1:]
-        context = main.commands[name].make_context(name, words, resilient_parsing=False)
+        # Below the group, as on the command line: a command keeps the help option of its first context.
+        above = click.Context(main, **main.context_settings)
+        context = main.commands[name].make_context(name, words, above, resilient_parsing=False)
         assert not context.args, line
     drawn = " ".join(found)
     for name in pictures(PAGE.read_text(encoding="utf-8")):

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pandas as pd
 import pytest
 import torch
@@ -51,7 +52,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def begun(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
     """Stands for a program of its own: its command line is read by the real parser, and its table has three values."""
     given = command[command.index("measure") + 1 :]
-    context = main.commands["measure"].make_context("measure", given)  # type: ignore[attr-defined]
+    above = click.Context(main, **main.context_settings)
+    context = main.commands["measure"].make_context("measure", given, above)  # type: ignore[attr-defined]
     assert context.params["device"] == "auto"
     pd.DataFrame({"value": [0.1, 0.2, 0.3]}).to_csv(context.params["out"], index=False)
     return subprocess.CompletedProcess(command, 0, "", "")
