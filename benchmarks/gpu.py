@@ -31,6 +31,7 @@ from benchmarks.shared_pass import random_detector, trials_on_disk
 from sharpscope.detectors import ARCHITECTURES, Detector
 from sharpscope.devices import choose_device
 from sharpscope.measurement.first_look import first_look
+from sharpscope.measurement.memory import of_weights
 from sharpscope.measures import MEASURES
 from sharpscope.measures.group import Arithmetic, Group
 from sharpscope.measures.precision import exact_arithmetic
@@ -134,7 +135,7 @@ def throughput(arch: str, device: str, m: int, groups: int) -> dict[str, Any]:
     group.evaluate()
     forward = clock(device) - start
     alone = groups * (shared + forward * 2 * 3)  # sam, asam and sam_matched at two radii
-    weights = sum(p.numel() * p.element_size() for p in detector.module.parameters())
+    weights = of_weights(detector.module)
     return {
         "m": m,
         "groups": groups,
@@ -222,7 +223,7 @@ def copies(device: str, m: int, layers: int) -> dict[str, Any]:
         *(torch.nn.Linear(WIDE, WIDE) for _ in range(layers)), torch.nn.Linear(WIDE, 2)
     )
     detector = sharpscope.as_detector(module, name="wide", spec={"n_samples": WIDE}, device=device)
-    weights = sum(p.numel() * p.element_size() for p in module.parameters())
+    weights = of_weights(module)
     with watched(device) as memory:
         make = group_of_noise(detector, m)
         for size in (m, m // 2):

@@ -22,6 +22,7 @@ from benchmarks.shared_pass import clocked
 from sharpscope.detectors import ARCHITECTURES, load_detector
 from sharpscope.detectors.architectures.ssl import import_transformers
 from sharpscope.detectors.reading import sha256_of, write_checkpoint
+from sharpscope.measurement import memory
 
 SAMPLES = 16_000
 
@@ -71,7 +72,7 @@ def run(n: int = 32, m: int = 32) -> None:
         _, _, hashing = timed(lambda: sha256_of(path))
         before = resident()
         detector, seconds, cpu = timed(lambda: load_detector(path))
-    weights = sum(p.numel() * p.element_size() for p in detector.module.parameters())
+    weights = memory.of_weights(detector.module)
     print(
         f"  loading {seconds:.1f} s, {cpu:.1f} s of CPU; reading alone {reading:.1f}, hashing alone {hashing:.1f}, so "
         f"{cpu - reading - hashing:.1f} beside them; resident afterwards {(resident() - before) / weights:.2f} copies"

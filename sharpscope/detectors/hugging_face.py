@@ -70,7 +70,18 @@ def polarity_of(labels: Mapping[str, str]) -> int | None:
     return 1 if kinds == [(False, True), (True, False)] else None
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object of JSON, such as a configuration.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        UsageError: If it cannot be read, or holds no object.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -123,7 +134,7 @@ def _processor(folder: Path) -> tuple[dict[str, Any], list[str]]:
     found: dict[str, dict[str, Any]] = {}
     for name in PROCESSORS:
         if (folder / name).is_file():
-            content = _read_json(folder / name)
+            content = read_json(folder / name)
             part = content.get("feature_extractor", content)
             if not isinstance(part, dict):
                 raise UsageError(
@@ -166,7 +177,7 @@ def load(folder: Path, bonafide_index: int | None) -> Detector:
     weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
         raise UsageError(f"{folder}: neither {' nor '.join(WEIGHTS)} is there (sharded weights are not read)")
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     polarity, source = _check_config(folder, config, bonafide_index)
     checkpoint = read_checkpoint(weights)
     # No family's names share a first level, so that a prefix which was removed was a wrapper's.

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sharpscope.detectors import Detector
 from sharpscope.errors import SharpscopeError
+from sharpscope.measurement import memory
 from sharpscope.measurement.guards import (
     BATCH_TOLERANCE,
     bits_of_buffers,
@@ -263,7 +264,7 @@ def fitted_batch(module: nn.Module, saved_bytes: int, m: int, device: torch.devi
     Returns:
         Trials, from 1 to m.
     """
-    weights = sum(p.numel() * p.element_size() for p in module.parameters())
+    weights = memory.of_weights(module)
     if device.type == "cuda":
         total = torch.cuda.get_device_properties(device).total_memory
         room = int(SHARE_OF_GPU * (total - WEIGHT_COPIES * weights))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 
 def held(device: torch.device) -> int:
@@ -51,6 +52,22 @@ def peak(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return _status("VmHWM")
+
+
+def of_weights(module: nn.Module) -> int:
+    """Return what the weights of a network take.
+
+    Args:
+        module: The network.
+
+    Returns:
+        Bytes.
+
+    Example:
+        >>> of_weights(nn.Linear(3, 2))
+        32
+    """
+    return sum(p.numel() * p.element_size() for p in module.parameters())
 
 
 def _status(name: str) -> int:

@@ -112,7 +112,7 @@ def pace(detector: Detector, draw: Draw, options: Options) -> Pace:
         if fitting < 4:
             # A trial alone pays for all weights; its backward was asked for once an objective here.
             forward, gradient = found, found + (together - found) / gradients
-    weights = sum(p.numel() * p.element_size() for p in detector.module.parameters())
+    weights = memory.of_weights(detector.module)
     activations = look.saved_bytes
     if watched:
         # What each further trial takes; whatever was set up once stays in what was there before.

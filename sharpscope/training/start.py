@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from sharpscope.detectors import ARCHITECTURES, build
 from sharpscope.detectors.architectures.ssl import HEADS, PREFIXES, frontend_arguments, split_frontend
 from sharpscope.detectors.fitting import fill
+from sharpscope.detectors.hugging_face import read_json
 from sharpscope.detectors.reading import Checkpoint, read_checkpoint
 from sharpscope.errors import SharpscopeError, UsageError, unknown_name
 from sharpscope.training.recipe import Recipe, toml
@@ -128,11 +128,8 @@ def _configuration(file: Path, sizes: dict[str, Any]) -> dict[str, Any]:
     """Read what a configuration of transformers adds; empty where there is none, or one of another network."""
     if not file.is_file():
         return {}
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"model.frontend: {file}: the configuration cannot be read ({error})") from error
-    if not isinstance(config, dict) or "num_attention_heads" not in config:
+    config = read_json(file)
+    if "num_attention_heads" not in config:
         return {}
     for name in ("hidden_size", "num_hidden_layers", "intermediate_size"):
         if config.get(name, sizes[name]) != sizes[name]:

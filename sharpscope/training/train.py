@@ -294,20 +294,28 @@ def train_all(
         worker_processes(jobs, _take_place, (places,)) as pool,
     ):
         folder = Path(out)
-        before = {name for name, one in recipes.items() if finished(folder / name, one) is not None}
-        runs = {name: pool.submit(_one, one, folder / name, force) for name, one in recipes.items()}
-        for name, future in runs.items():
+        done = {name: finished(folder / name, one) for name, one in recipes.items()}
+        runs = {
+            name: pool.submit(_one, one, folder / name, force)
+            for name, one in recipes.items()
+            if done[name] is None
+        }
+        for name, report in done.items():
             meter.describe(name)
+            if report is not None:
+                reports.append(report)
+                # What an earlier call has done says nothing about how long the rest will take.
+                meter.skip(1)
+                continue
             try:
-                reports.append(future.result())
+                reports.append(runs[name].result())
             except SharpscopeError as error:
                 failed.append(f"{name}: {error}")
             except BrokenProcessPool:
                 failed.append(
                     f"{name}: a process was killed, perhaps for memory; fewer --jobs, and give it again"
                 )
-            # What an earlier call has done says nothing about how long the rest will take.
-            (meter.skip if name in before else meter.advance)(1)
+            meter.advance(1)
     if failed:
         more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
         raise SharpscopeError(
